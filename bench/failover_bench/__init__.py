@@ -1,0 +1,1 @@
+"""Failover under several cluster stacks, measured in the lab by its witness."""

@@ -1,0 +1,56 @@
+"""Puts onto a booted server what the lab's scenarios need: the web service, the movable clock, komainu itself."""
+
+from .lab import SOURCE, build_folder, program
+
+_FILES = SOURCE / "lab" / "files"
+CLOCK_UNITS = ("corosync.service", "komainud.service")
+
+
+def web_service(server):
+    """nginx, not started: whoever is tested starts it."""
+    server.write("/etc/nginx/sites-enabled/default", (_FILES / "nginx-site.conf").read_text())
+    server.write("/etc/systemd/system/nginx.service.d/lab.conf", (_FILES / "nginx-lab.conf").read_text())
+
+
+def movable_clock(server, units=CLOCK_UNITS):
+    """The units see a wall clock that Server.shift_clock moves; the offset is 0 until then and after each boot."""
+    library = build_folder() / "lib" / "libkomainu-lab-clock.so"
+    if not library.exists():
+        raise FileNotFoundError(f"{library} is missing: build it with ./dev build")
+    server.copy_in(library, "/usr/lib/komainu-lab/clock.so")
+    for unit in units:
+        server.write(f"/etc/systemd/system/{unit}.d/lab-clock.conf", (_FILES / "lab-clock.conf").read_text())
+
+
+def fence_agent(server):
+    server.copy_in(program("fence_lab"), "/usr/sbin/fence_lab")
+
+
+def komainu(server):
+    server.copy_in(program("komainud"), "/usr/sbin/komainud")
+    server.copy_in(program("komainu"), "/usr/bin/komainu")
+    server.write("/etc/systemd/system/komainud.service", (SOURCE / "packaging" / "komainud.service").read_text())
+    server.write("/etc/systemd/system/corosync.service.d/komainu.conf",
+                 (SOURCE / "packaging" / "corosync-komainu.conf").read_text())
+    server.run(["groupadd", "--force", "--system", "komainu"])
+
+
+def everything(server):
+    web_service(server)
+    movable_clock(server)
+    fence_agent(server)
+    komainu(server)
+    server.systemctl("daemon-reload")
+
+
+def cluster_toml(layout, *, http_interval="1s", template=None):
+    """The demo's cluster.toml for this lab."""
+    text = template or (_FILES / "cluster.toml").read_text()
+    nodes = "".join(f'[[node]]\nname  = "{server.name}"\nlinks = ["{server.interconnect}", "{server.public}"]\n\n'
+                    for server in layout.servers)
+    values = {"NODES": nodes.rstrip("\n") + "\n", "NAMES": ", ".join(f'"{name}"' for name in layout.server_names),
+              "POWER": layout.power, "POWER_PORT": "7700", "FLOATING": layout.floating, "GATEWAY": layout.gateway,
+              "HTTP_INTERVAL": http_interval}
+    for key, value in values.items():
+        text = text.replace(f"@{key}@", value)
+    return text

@@ -1,0 +1,39 @@
+"""Runs commands of this machine with a deadline, and says what failed and why."""
+
+import os
+import signal
+import subprocess
+
+
+class CommandFailed(Exception):
+    def __init__(self, what, code, output):
+        super().__init__(f"{what}: exit {code}: {output.strip() or '(no output)'}")
+        self.code = code
+        self.output = output
+
+
+class CommandHung(Exception):
+    pass
+
+
+def run(command, *, timeout=20.0, check=True, stdin="", what=None):
+    """Runs `command` (a list) and returns a CompletedProcess with text output. At the deadline the command and
+    everything it started in its session is killed and CommandHung is raised."""
+    what = what or " ".join(map(str, command))
+    process = subprocess.Popen(
+        [str(word) for word in command], text=True, errors="replace", start_new_session=True,
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    try:
+        stdout, stderr = process.communicate(stdin, timeout=timeout)
+    except BaseException as failure:
+        try:
+            os.killpg(process.pid, signal.SIGKILL)
+        except ProcessLookupError:
+            pass
+        process.communicate()
+        if isinstance(failure, subprocess.TimeoutExpired):
+            raise CommandHung(f"{what}: no end within {timeout:g} s") from None
+        raise
+    if check and process.returncode != 0:
+        raise CommandFailed(what, process.returncode, stderr + stdout)
+    return subprocess.CompletedProcess(command, process.returncode, stdout, stderr)

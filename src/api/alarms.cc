@@ -1,0 +1,142 @@
+#include "api/alarms.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <string>
+#include <utility>
+
+#include "api/documents/sentences.h"
+#include "api/documents/words.h"
+
+namespace komainu::api {
+namespace {
+
+using core::Activity;
+using core::Severity;
+using core::Standing;
+
+using Alarms = std::vector<AlarmView>;
+
+void say(Alarms& alarms, Severity severity, std::string text, std::string help = {}) {
+  alarms.push_back({severity, std::move(text), std::move(help)});
+}
+
+void about_view(Alarms& alarms, const Status& status) {
+  if (status.established()) {
+    if (status.cold)
+      say(alarms, Severity::kInfo, "cold start: waiting for absent nodes before groups are started",
+          fmt::format("to start without them: `komainu fence confirm NODE` for each that is surely off, then "
+                      "`komainu cluster start-alone` on {}",
+                      status.self));
+    return;
+  }
+  if (status.quorate)
+    say(alarms, Severity::kWarning,
+        fmt::format("{} is joining the cluster: nothing starts here yet", status.self));
+  else
+    say(alarms, Severity::kAlarm,
+        fmt::format("{} has no quorum: it stops its groups and starts none", status.self),
+        "check the network to the other nodes and that Corosync runs there (`corosync-cfgtool -s`); what is "
+        "shown below is what was known last");
+}
+
+// A dead link has two ends and is told once, at the first.
+void about_links(Alarms& alarms, const Status& status, const NodeView& node) {
+  for (const LinkView& link : node.links)
+    for (const NodeView& other : status.nodes) {
+      if (&other <= &node || std::ranges::find(link.down_to, other.name) == link.down_to.end()) continue;
+      say(alarms, Severity::kWarning,
+          fmt::format("link {} between {} ({}) and {} is down", link.number, node.name, link.address,
+                      other.name));
+    }
+}
+
+void about_nodes(Alarms& alarms, const Status& status) {
+  for (const NodeView& node : status.nodes) {
+    if (node.standing == Standing::kUnknown || node.standing == Standing::kLost)
+      say(alarms, Severity::kAlarm, fmt::format("node {}: {}", node.name, node.reason),
+          fmt::format("if it is surely off and stays off: `komainu fence confirm {}`", node.name));
+    if (node.verdict == core::Verdict::kIsolated)
+      say(alarms, Severity::kWarning, fmt::format("node {} is isolated: it {}", node.name, node.reason));
+    if (node.fence_failures > 0)
+      say(alarms, Severity::kAlarm, fmt::format("fencing {} failed {} times", node.name, node.fence_failures),
+          fmt::format("see `komainu events`; switch it off by hand, then `komainu fence confirm {}`",
+                      node.name));
+    if (node.suspended)
+      say(alarms, Severity::kWarning,
+          fmt::format("node {} is suspended: it has stopped acknowledging", node.name));
+    about_links(alarms, status, node);
+  }
+}
+
+// Active on two nodes as far as the state knows: what must never be.
+bool twice(const GroupView& group) {
+  return std::ranges::count_if(group.at, [](const ActivityView& at) {
+           return at.activity == Activity::kOnline || at.activity == Activity::kStarting ||
+                  at.activity == Activity::kFailed;
+         }) > 1;
+}
+
+void about_group(Alarms& alarms, const GroupView& group) {
+  if (twice(group))
+    say(alarms, Severity::kAlarm, fmt::format("group {} is active twice: {}", group.name, where(group)));
+  for (const ActivityView& at : group.at)
+    if (at.activity == Activity::kUnsafe)
+      say(alarms, Severity::kAlarm,
+          fmt::format("group {} could not be stopped on {}; it starts nowhere else until that node is fenced",
+                      group.name, at.node),
+          fmt::format("see `komainu explain {}` and `komainu fence status`", group.name));
+  if (group.at.size() == 1 && group.at[0].absent)
+    say(alarms, Severity::kAlarm,
+        fmt::format("group {} was {}: it starts elsewhere once that node is settled", group.name,
+                    where(group)),
+        fmt::format("`komainu explain {}` and `komainu fence status` say what it waits for", group.name));
+  if (group.given_up)
+    say(alarms, Severity::kAlarm,
+        fmt::format("group {} was stopped for good after repeated failures", group.name),
+        fmt::format("repair what `komainu explain {0}` shows, then `komainu group clear {0}`", group.name));
+  else if (wanted(group) && group.at.empty() && !group.order)
+    say(alarms, Severity::kAlarm,
+        fmt::format("group {} should run and does not: {}", group.name, where(group)),
+        fmt::format("`komainu explain {}` says why", group.name));
+}
+
+void about_monitor(Alarms& alarms, const Status& status, const MonitorView& monitor) {
+  if (monitor.suspended) return;
+  auto failed = std::ranges::count_if(
+      monitor.at, [](const HealthView& at) { return at.health == core::Health::kFailed; });
+  auto members = std::ranges::count_if(
+      status.nodes, [](const NodeView& node) { return node.standing == Standing::kMember; });
+  bool everywhere = !monitor.group && members > 1 && failed >= members;
+  if (everywhere)
+    say(alarms, Severity::kAlarm,
+        fmt::format("monitor {} fails on every node: a fault that all share; nothing is moved for it",
+                    monitor.name));
+  for (const HealthView& at : monitor.at) {
+    if (at.health != core::Health::kWarning && at.health != core::Health::kFailed) continue;
+    say(alarms, Severity::kWarning,
+        fmt::format("monitor {} on {}: {}{}{}", monitor.name, at.node, word(at.health),
+                    at.evidence.empty() ? "" : ": ", at.evidence));
+  }
+}
+
+}  // namespace
+
+std::vector<AlarmView> alarms(const Status& status, const FenceStatus& fencing) {
+  Alarms alarms;
+  about_view(alarms, status);
+  about_nodes(alarms, status);
+  if (fencing.brake_used >= fencing.brake_fences && !fencing.levels.empty())
+    say(alarms, Severity::kAlarm,
+        fmt::format("the brake on fencing holds: {} fences in the last {} s", fencing.brake_used,
+                    fencing.brake_window / 1s),
+        "find out why nodes fail; a node that is surely off can be confirmed by hand: `komainu fence confirm "
+        "NODE`");
+  for (const GroupView& group : status.groups) about_group(alarms, group);
+  for (const MonitorView& monitor : status.monitors) about_monitor(alarms, status, monitor);
+  std::ranges::stable_sort(alarms, std::greater<>(), &AlarmView::severity);
+  return alarms;
+}
+
+}  // namespace komainu::api

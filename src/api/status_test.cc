@@ -1,0 +1,240 @@
+#include "api/status.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "api/documents/json.h"
+#include "api/documents/sentences.h"
+#include "api/explain.h"
+#include "core/testing.h"
+
+namespace komainu::api {
+namespace {
+
+using core::Activity;
+using core::Severity;
+using core::Standing;
+using core::testing::Cluster;
+using core::testing::node;
+using ::testing::Contains;
+using ::testing::ElementsAre;
+using ::testing::Field;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+
+constexpr Position kEstablished{.self = node(1), .phase = core::Phase::kEstablished, .quorate = true};
+
+auto says(Severity severity, const std::string& text) {
+  return AllOf(Field(&AlarmView::severity, severity), Field(&AlarmView::text, HasSubstr(text)));
+}
+
+TEST(Status, ShowsAHealthyClusterWithoutAlarms) {
+  Cluster cluster(2);
+  const core::Group& db = cluster.group("db", {node(1), node(2)});
+  cluster.runs(db.id, node(1));
+  Status shown = status(cluster.state(), kEstablished);
+  EXPECT_EQ(shown.cluster, "test");
+  EXPECT_EQ(shown.self, "node1");
+  ASSERT_EQ(shown.nodes.size(), 2u);
+  EXPECT_EQ(shown.nodes[0].verdict, core::Verdict::kHealthy);
+  EXPECT_THAT(shown.nodes[0].groups, ElementsAre("db"));
+  ASSERT_EQ(shown.groups.size(), 1u);
+  EXPECT_EQ(where(shown.groups[0]), "online on node1");
+  EXPECT_THAT(shown.groups[0].prefer, ElementsAre("node1", "node2"));
+  EXPECT_THAT(shown.alarms, IsEmpty());
+}
+
+TEST(Status, SaysOfAnAbsentNodeWhatItMayRun) {
+  Cluster cluster(2);
+  const core::Group& db = cluster.group("db");
+  cluster.runs(db.id, node(2));
+  cluster.loses(node(2));
+  Status shown = status(cluster.state(), kEstablished);
+  EXPECT_EQ(shown.nodes[1].reason, "absent; it may run db");
+  EXPECT_EQ(shown.nodes[1].verdict, core::Verdict::kUnknown);
+  EXPECT_THAT(shown.alarms, Contains(says(Severity::kAlarm, "node node2: absent")));
+  cluster.stands(node(2), Standing::kUnknown);
+  EXPECT_THAT(status(cluster.state(), kEstablished).nodes[1].reason, HasSubstr("it may run anything"));
+}
+
+TEST(Status, SaysWhyAGroupIsHeldBack) {
+  Cluster cluster(2);
+  cluster.group("db");
+  cluster.stands(node(2), Standing::kUnknown);
+  Status shown = status(cluster.state(), kEstablished);
+  EXPECT_EQ(where(shown.groups[0]), "held back: it may be running on node2");
+  EXPECT_THAT(shown.alarms, Contains(says(Severity::kAlarm, "group db should run and does not")));
+}
+
+TEST(Status, ShowsALinkThatOneSideReportsOnBothNodes) {
+  Cluster cluster(2);
+  for (auto& [id, configured] : cluster.spec.nodes) configured.links = {"10.0.1.1", "192.168.50.1"};
+  cluster.node_state(node(1)).links_down[node(2)] = 1u << 1;
+  Status shown = status(cluster.state(), kEstablished);
+  EXPECT_THAT(shown.nodes[0].links[0].down_to, IsEmpty());
+  EXPECT_THAT(shown.nodes[0].links[1].down_to, ElementsAre("node2"));
+  EXPECT_THAT(shown.nodes[1].links[1].down_to, ElementsAre("node1"));
+  EXPECT_EQ(shown.nodes[0].reason, "link 192.168.50.1 to node2 is down");
+  EXPECT_THAT(shown.alarms,
+              Contains(says(Severity::kWarning, "link 1 between node1 (192.168.50.1) and node2 is down")));
+}
+
+TEST(Status, PutsWhatIsMostUrgentFirst) {
+  Cluster cluster(2);
+  const core::Group& db = cluster.group("db");
+  core::Monitor& lan = cluster.monitor("lan", {db.id});
+  cluster.reports(lan.id, node(1), core::Health::kWarning);
+  cluster.does(db.id, node(1), Activity::kUnsafe);
+  Status shown = status(cluster.state(), kEstablished);
+  ASSERT_EQ(shown.alarms.size(), 2u);
+  EXPECT_THAT(shown.alarms[0], says(Severity::kAlarm, "group db could not be stopped on node1"));
+  EXPECT_THAT(shown.alarms[1], says(Severity::kWarning, "monitor lan on node1: warning"));
+}
+
+TEST(Status, AlarmsAboutAFaultThatAllNodesShare) {
+  Cluster cluster(2);
+  const core::Group& db = cluster.group("db");
+  cluster.runs(db.id, node(1));
+  core::Monitor& gateway = cluster.monitor("gateway", {db.id});
+  cluster.reports(gateway.id, node(1), core::Health::kFailed);
+  EXPECT_THAT(status(cluster.state(), kEstablished).alarms, Each(says(Severity::kWarning, "gateway")));
+  cluster.reports(gateway.id, node(2), core::Health::kFailed);
+  EXPECT_THAT(status(cluster.state(), kEstablished).alarms,
+              Contains(says(Severity::kAlarm, "monitor gateway fails on every node")));
+}
+
+TEST(Status, AlarmsAboutDoubleActivationAndAboutAGroupThatWasGivenUp) {
+  Cluster cluster(2);
+  const core::Group& db = cluster.group("db");
+  const core::Group& web = cluster.group("web");
+  cluster.runs(db.id, node(1));
+  cluster.runs(db.id, node(2));
+  cluster.group_state(web.id).given_up = true;
+  Status shown = status(cluster.state(), kEstablished);
+  EXPECT_THAT(shown.alarms, Contains(says(Severity::kAlarm, "group db is active twice")));
+  EXPECT_THAT(shown.alarms, Contains(says(Severity::kAlarm, "group web was stopped for good")));
+  EXPECT_EQ(where(shown.groups[1]), "stopped for good after repeated failures");
+}
+
+TEST(Status, SaysThatANodeWithoutQuorumActsNoMore) {
+  Cluster cluster(2);
+  Status shown = status(cluster.state(), {.self = node(1), .phase = core::Phase::kOut});
+  EXPECT_THAT(shown.alarms, Contains(says(Severity::kAlarm, "node1 has no quorum")));
+}
+
+TEST(Status, ShowsAnOrderInFlightAndWhatAnOperatorWants) {
+  Cluster cluster(2);
+  const core::Group& db = cluster.group("db");
+  cluster.has_order(db.id, node(2), core::OrderKind::kRestart);
+  cluster.group_state(db.id).intent.move_to = core::testing::place(2);
+  GroupView shown = group_view(cluster.state(), db);
+  EXPECT_EQ(where(shown), "restarting service on node2");
+  EXPECT_EQ(shown.move_to, "node2");
+  cluster.group_state(db.id) = {};
+  cluster.group_state(db.id).intent.wish = core::Intent::Wish::kStop;
+  EXPECT_EQ(where(group_view(cluster.state(), db)), "stopped by the operator");
+}
+
+TEST(Status, SurvivesTheWayThroughJson) {
+  Cluster cluster(3);
+  core::Group& db = cluster.group("db", {node(2)});
+  db.name = "bücher \"shop\"";
+  cluster.has_order(db.id, node(2), core::OrderKind::kStart);
+  cluster.is_in_trouble(db.id, node(2), "line\nbreak");
+  core::Monitor& lan = cluster.monitor("lan", {db.id});
+  cluster.reports(lan.id, node(1), core::Health::kFailed);
+  cluster.loses(node(3));
+  Status shown = status(cluster.state(), kEstablished);
+  std::string json = to_json(shown);
+  auto back = from_json<Status>(json);
+  ASSERT_TRUE(back) << back.error().what;
+  EXPECT_EQ(to_json(*back), json);
+  EXPECT_EQ(back->groups[0].trouble->evidence, "line\nbreak");
+  EXPECT_EQ(back->alarms.size(), shown.alarms.size());
+}
+
+TEST(Json, ToleratesOtherVersionsAndNamesWhatItCannotRead) {
+  auto newer = from_json<Status>(R"({"cluster": "c", "nodes": [{"name": "a", "age": 3}], "moon": true})");
+  ASSERT_TRUE(newer);
+  EXPECT_EQ(newer->nodes[0].name, "a");
+  for (auto [text, what] : {std::pair{R"({"nodes": [{"name": 3}]})", "'nodes[0].name' is not a text"},
+                            std::pair{R"({"nodes": {}})", "'nodes' is not a list"},
+                            std::pair{R"({"phase": "asleep"})", "'phase' is not a word"},
+                            std::pair{R"({"position": -1})", "'position' is not a whole number"},
+                            std::pair{"[]", "not a JSON object"}, std::pair{"{", "not JSON"}}) {
+    auto broken = from_json<Status>(text);
+    ASSERT_FALSE(broken) << text;
+    EXPECT_THAT(broken.error().what, HasSubstr(what));
+  }
+}
+
+TEST(Json, IsUtf8WhateverAnApplicationPrinted) {
+  struct Case {
+    std::string printed, shown;
+  };
+  const std::string what = "\xef\xbf\xbd";
+  for (const Case& c : {Case{"plain", "plain"}, Case{"bücher 狛犬 🦊", "bücher 狛犬 🦊"},
+                        Case{"cut \xe7\x8b", "cut " + what + what}, Case{"latin \xfc", "latin " + what},
+                        Case{"\xc0\x80", what + what}, Case{"\xed\xa0\x80", what + what + what},
+                        Case{"\xf4\x90\x80\x80", what + what + what + what},
+                        Case{std::string("\0\x1b[31m", 6), std::string("\0\x1b[31m", 6)}}) {
+    auto back = from_json<Accepted>(to_json(Accepted{c.printed}));
+    ASSERT_TRUE(back) << back.error().what;
+    EXPECT_EQ(back->text, c.shown);
+  }
+}
+
+TEST(Placement, SaysWhatSpeaksForAndAgainstEachNode) {
+  Cluster cluster(2);
+  const core::Group& db = cluster.group("db", {node(1), node(2)});
+  cluster.runs(db.id, node(1));
+  cluster.has_duty(node(2), core::Duty::kDrained);
+  auto places = placement(cluster.state(), db.id);
+  ASSERT_EQ(places.size(), 2u);
+  EXPECT_EQ(places[0].node, "node1");
+  EXPECT_TRUE(places[0].chosen && places[0].eligible);
+  EXPECT_FALSE(places[0].reason.empty());
+  EXPECT_EQ(places[1].node, "node2");
+  EXPECT_FALSE(places[1].chosen || places[1].eligible);
+  EXPECT_THAT(places[1].reason, HasSubstr("drained"));
+}
+
+class Chain : public ::testing::Test {
+ protected:
+  void happened(Duration at, std::uint64_t cause, std::optional<GroupId> group, std::string text) {
+    log_.append(
+        LocalTime{at}, WallTime(std::chrono::sys_days(std::chrono::year(2026) / 11 / 22) + at),
+        core::Event{
+            .cause = {node(1), core::Incarnation{0xbeef}, cause}, .group = group, .text = std::move(text)});
+  }
+  EventLog log_;
+};
+
+TEST_F(Chain, FollowsTheNewestCauseOfAGroupBackToItsFirstSymptom) {
+  Cluster cluster(2);
+  const core::Group& db = cluster.group("db");
+  const core::Group& web = cluster.group("web");
+  happened(1s, 1, db.id, "an older story");
+  happened(10s, 2, std::nullopt, "node2 is lost");
+  happened(10s, 0, std::nullopt, "something without a cause");
+  happened(11s, 2, web.id, "web starts on node1");
+  happened(12s, 2, db.id, "db is online on node1");
+  auto chain = last_chain(cluster.spec, log_.all(), db.id);
+  ASSERT_EQ(chain.size(), 2u);
+  EXPECT_EQ(chain[0].text, "node2 is lost");
+  EXPECT_EQ(chain[0].time, "2026-11-22T00:00:10.000000Z");
+  EXPECT_EQ(chain[0].cause, "node1.beef.2");
+  EXPECT_EQ(chain[1].text, "db is online on node1");
+  EXPECT_EQ(chain[1].at - chain[0].at, 2s);
+}
+
+TEST_F(Chain, IsEmptyForAGroupNothingHappenedTo) {
+  Cluster cluster(2);
+  const core::Group& db = cluster.group("db");
+  EXPECT_THAT(last_chain(cluster.spec, log_.all(), db.id), IsEmpty());
+  happened(1s, 0, db.id, "no cause");
+  EXPECT_THAT(last_chain(cluster.spec, log_.all(), db.id), IsEmpty());
+}
+
+}  // namespace
+}  // namespace komainu::api

@@ -1,0 +1,69 @@
+// One connection to Corosync, from its libraries' initialisation to its loss. Any call may wait without end
+// when Corosync hangs: only the channel's thread makes them.
+#pragma once
+
+#include <corosync/cfg.h>
+#include <corosync/cpg.h>
+#include <corosync/quorum.h>
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "base/result.h"
+#include "channel/channel.h"
+#include "channel/link_watch.h"
+
+namespace komainu::channel {
+
+class Session {
+ public:
+  // What the libraries call back; only from dispatch().
+  class Listener {
+   public:
+    virtual void group_changed(std::span<const cpg_address> members, std::span<const cpg_address> left,
+                               std::span<const cpg_address> joined) = 0;
+    virtual void ring_changed(core::RingId ring, std::span<const std::uint32_t> nodes) = 0;
+    virtual void delivered(Sender sender, std::string_view bytes) = 0;
+    virtual void quorum_changed(core::RingId ring, bool quorate) = 0;
+
+   protected:
+    ~Listener() = default;
+  };
+
+  static Result<std::unique_ptr<Session>> open(NodeId self, Listener& listener);
+  // Leaves the group if it was joined.
+  ~Session();
+  Session(const Session&) = delete;
+  Session& operator=(const Session&) = delete;
+
+  int group_fd() const { return group_fd_; }
+  int quorum_fd() const { return quorum_fd_; }
+
+  // Every error below means that the connection is of no use any more. False: not now, try again.
+  Result<void> dispatch();
+  Result<bool> join(const std::string& group);
+  Result<bool> send(std::string_view header, std::string_view payload);
+  // Nothing: Corosync does not know the peer, or not yet.
+  Result<std::optional<LinkStatus>> links_to(NodeId peer);
+
+  Result<void> reload();
+
+ private:
+  Session() = default;
+  Result<void> initialize(NodeId self, Listener& listener);
+
+  std::optional<cpg_handle_t> cpg_;
+  std::optional<quorum_handle_t> quorum_;
+  std::optional<corosync_cfg_handle_t> cfg_;
+  int group_fd_ = -1;
+  int quorum_fd_ = -1;
+};
+
+// On a short connection of its own.
+Result<void> cancel_wait_for_all();
+
+}  // namespace komainu::channel

@@ -1,0 +1,14 @@
+// What no key can tell by itself: whether the objects of a configuration fit together, and whether it is
+// safe.
+#pragma once
+
+#include "config/diagnostic.h"
+#include "config/draft.h"
+#include "core/spec.h"
+
+namespace komainu::config {
+
+// `spec` is what resolve() made of the draft; the draft says where things stand.
+void check(const Draft& draft, const core::Spec& spec, Diagnostics& diagnostics);
+
+}  // namespace komainu::config

@@ -1,0 +1,20 @@
+// `komainu config reference`: every section, every key and every driver type, from their declarations.
+#pragma once
+
+#include <boost/json/fwd.hpp>
+#include <string>
+#include <string_view>
+
+#include "params/registry.h"
+
+namespace komainu::config {
+
+// All of it; or, with a topic, the section ("monitor") or the driver types of that name ("http"). Empty if
+// there is no such topic.
+std::string reference(const params::Registry& registry, std::string_view topic = {});
+
+// {"sections": [{"name", "text", "keys": [{"name", "type", "list", "required", "default", "min", "max",
+//   "choices", "unit", "text"}]}], "resources": […], "monitors": […], "fencers": […]}
+boost::json::object reference_json(const params::Registry& registry);
+
+}  // namespace komainu::config

@@ -1,0 +1,30 @@
+// The safety kernel: decides whether a proposal may take effect, from the state alone, and books what it
+// admits. It knows the safety rules of docs/protocol.md and no policy. Explored exhaustively by
+// src/sim/explore.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <variant>
+
+#include "core/message.h"
+#include "core/record/record.h"
+#include "core/state.h"
+
+namespace komainu::core {
+
+// Why a proposal was refused: one sentence for the administrator. A superseded proposal (its version passed)
+// is the normal fate of the second of two planners and is not shown.
+struct Refusal {
+  std::string reason;
+  bool superseded = false;
+};
+
+// Books the proposal in `state` and returns nothing, or leaves `state` as it is and says why.
+std::optional<Refusal> admit(State& state, const Proposal& proposal, const Context& context,
+                             Effects& effects);
+
+// The brakes: no more fences and restarts in their window. Losses at one moment of stream time count once.
+bool is_braked(const State& state);
+
+}  // namespace komainu::core

@@ -1,0 +1,187 @@
+#include "core/admit/admit.h"
+
+#include <gtest/gtest.h>
+
+#include "core/testing.h"
+
+namespace komainu::core {
+namespace {
+
+using testing::Cluster;
+using testing::node;
+using testing::place;
+
+// One proposal against one state; `refused` is empty when it was admitted.
+struct Verdict {
+  State state;
+  std::string refused;
+  bool superseded = false;
+};
+Verdict judge(const State& before, const Proposal& proposal) {
+  Verdict verdict{before, {}};
+  Effects effects;
+  const Context context{node(1), node(1), before.nodes.at(node(1)).incarnation, OrderId{{{1, 4}, 1}, 7}, {}};
+  if (auto refusal = admit(verdict.state, proposal, context, effects)) {
+    verdict.refused = refusal->reason;
+    verdict.superseded = refusal->superseded;
+    EXPECT_EQ(verdict.state.digest(), before.digest()) << "a refusal changes nothing";
+  }
+  return verdict;
+}
+
+StartGroup start(const State& state, GroupId group, NodeId where) {
+  return {group, Spec::place_of(where), state.groups.at(group).version, state.nodes.at(where).incarnation,
+          state.spec->version};
+}
+StopGroup stop(const State& state, GroupId group, NodeId where) {
+  return {group, Spec::place_of(where), state.groups.at(group).version};
+}
+FenceNode fence(const State& state, NodeId target, NodeId executor) {
+  return {target, state.nodes.at(target).incarnation, state.nodes.at(target).version, executor};
+}
+
+TEST(Admit, StartsAGroupThatRunsNowhere) {
+  Cluster cluster(2);
+  const GroupId web = cluster.group("web").id;
+  const State state = cluster.state();
+  const Verdict verdict = judge(state, start(state, web, node(2)));
+  EXPECT_EQ(verdict.refused, "");
+  const GroupState& group = verdict.state.groups.at(web);
+  EXPECT_EQ(group.activity(place(2)), Activity::kStarting);
+  EXPECT_EQ(group.version, state.groups.at(web).version + 1);
+  ASSERT_TRUE(group.order);
+  EXPECT_EQ(group.order->executor, node(2));
+}
+
+TEST(Admit, RefusesAStartWhileAnotherPlaceMayRunTheGroup) {
+  for (Activity activity : {Activity::kUnknown, Activity::kStarting, Activity::kOnline, Activity::kFailed,
+                            Activity::kStopping, Activity::kUnsafe}) {
+    Cluster cluster(2);
+    const GroupId web = cluster.group("web").id;
+    State state = cluster.state();
+    state.groups[web].at[place(1)] = activity;
+    EXPECT_EQ(judge(state, start(state, web, node(2))).refused, "web may still be running elsewhere");
+  }
+}
+
+TEST(Admit, RefusesAStartWhileAnAllowedNodeIsUnknown) {
+  Cluster cluster(3);
+  const GroupId web = cluster.group("web").id;
+  State state = cluster.state();
+  state.nodes[node(3)].standing = Standing::kUnknown;
+  EXPECT_EQ(judge(state, start(state, web, node(1))).refused, "web may still be running elsewhere");
+  state.nodes[node(3)].standing = Standing::kLost;  // runs what the state says, and that is nothing
+  EXPECT_EQ(judge(state, start(state, web, node(1))).refused, "");
+}
+
+TEST(Admit, IgnoresAnUnknownNodeWhereTheGroupIsNotAllowed) {
+  Cluster cluster(3);
+  Group& web = cluster.group("web", {node(1), node(2)});
+  web.strictness = Strictness::kPreferredOnly;
+  State state = cluster.state();
+  state.nodes[node(3)].standing = Standing::kUnknown;
+  EXPECT_EQ(judge(state, start(state, web.id, node(1))).refused, "");
+}
+
+TEST(Admit, RefusesAStartOnANodeThatCannotTakeIt) {
+  struct Case {
+    const char* what;
+    void (*spoil)(NodeState&);
+  };
+  for (const Case& c : {Case{"suspended", [](NodeState& n) { n.suspended = true; }},
+                        Case{"leaving", [](NodeState& n) { n.leaving = true; }},
+                        Case{"about to be fenced", [](NodeState& n) { n.fences[node(1)] = {}; }},
+                        Case{"settled", [](NodeState& n) { n.standing = Standing::kSettled; }},
+                        Case{"another incarnation", [](NodeState& n) { ++n.incarnation.value; }}}) {
+    Cluster cluster(2);
+    const GroupId web = cluster.group("web").id;
+    State state = cluster.state();
+    const StartGroup proposal = start(state, web, node(2));
+    c.spoil(state.nodes[node(2)]);
+    EXPECT_EQ(judge(state, proposal).refused, "node2 cannot start groups at present") << c.what;
+  }
+}
+
+TEST(Admit, TakesAProposalForAnEarlierVersionForSuperseded) {
+  Cluster cluster(2);
+  const GroupId web = cluster.group("web").id;
+  State state = cluster.state();
+  const Proposal late = start(state, web, node(2));
+  ++state.groups[web].version;
+  EXPECT_TRUE(judge(state, late).superseded);
+}
+
+TEST(Admit, RechecksCapacityAndSeparationItself) {
+  Cluster cluster(2);
+  Group& database = cluster.group("database");
+  Group& web = cluster.group("web");
+  database.needs["memory"] = web.needs["memory"] = 6;
+  cluster.spec.capacity[node(1)]["memory"] = 8;
+  cluster.runs(database.id, node(1));
+  State state = cluster.state();
+  EXPECT_EQ(judge(state, start(state, web.id, node(1))).refused, "node1 has no room for web");
+  web.needs.clear();
+  database.apart.push_back(web.id);
+  State apart = cluster.state();
+  EXPECT_EQ(judge(apart, start(apart, web.id, node(1))).refused, "web must not share node1");
+  EXPECT_EQ(judge(apart, start(apart, web.id, node(2))).refused, "");
+}
+
+TEST(Admit, LetsAStopSupersedeAStartInFlight) {
+  Cluster cluster(2);
+  const GroupId web = cluster.group("web").id;
+  const State before = cluster.state();
+  State starting = judge(before, start(before, web, node(2))).state;
+  const Verdict verdict = judge(starting, stop(starting, web, node(2)));
+  EXPECT_EQ(verdict.refused, "");
+  EXPECT_EQ(verdict.state.groups.at(web).order->kind, OrderKind::kStop);
+  EXPECT_TRUE(verdict.state.groups.at(web).at.contains(place(2))) << "until it is probed, it may run there";
+}
+
+TEST(Admit, FencesOnceAndNotWithoutAFencer) {
+  Cluster cluster(2);
+  cluster.group("web");
+  State none = cluster.state();
+  EXPECT_EQ(judge(none, fence(none, node(2), node(1))).refused, "there is no fencing level 0");
+  cluster.has_fencer();
+  State state = cluster.state();
+  const Verdict first = judge(state, fence(state, node(2), node(1)));
+  EXPECT_EQ(first.refused, "");
+  EXPECT_TRUE(judge(first.state, fence(first.state, node(2), node(1))).superseded);
+  EXPECT_FALSE(judge(state, fence(state, node(2), node(2))).refused.empty()) << "no node fences itself";
+}
+
+TEST(Admit, BrakesFencesButCountsOneCorrelatedLossOnce) {
+  Cluster cluster(5);
+  cluster.has_fencer();
+  cluster.spec.brakes.fences = 2;
+  State state = cluster.state();
+  state.clock = 100s;
+  state.fences = {Duration{10s}, Duration{20s}};
+  EXPECT_NE(judge(state, fence(state, node(2), node(1))).refused.find("brake"), std::string::npos);
+  state.fences = {Duration{10s}, Duration{100s}, Duration{100s}};  // two nodes lost at this very moment
+  EXPECT_EQ(judge(state, fence(state, node(2), node(1))).refused, "");
+}
+
+TEST(Admit, SettlesWithoutAFenceOnlyWhereThatIsSound) {
+  Cluster cluster(3);
+  State state = cluster.state();
+  state.nodes[node(3)].standing = Standing::kLost;
+  auto lease_over = [](const State& s) {
+    return SettleNode{node(3), s.nodes.at(node(3)).incarnation, s.nodes.at(node(3)).version,
+                      SettleNode::Why::kLeaseOver};
+  };
+  EXPECT_EQ(judge(state, lease_over(state)).refused, "") << "one of three cannot renew its lease elsewhere";
+  State two_lost = state;
+  two_lost.nodes[node(2)].standing = Standing::kLost;
+  EXPECT_FALSE(judge(two_lost, lease_over(two_lost)).refused.empty()) << "two of three could be quorate";
+  State unknown = state;
+  unknown.nodes[node(3)].standing = Standing::kUnknown;
+  EXPECT_TRUE(judge(unknown, lease_over(unknown)).superseded);
+  SettleNode risk = lease_over(state);
+  risk.why = SettleNode::Why::kSplitRiskAccepted;
+  EXPECT_EQ(judge(state, risk).refused, "allow_split_risk is not set");
+}
+
+}  // namespace
+}  // namespace komainu::core

@@ -1,0 +1,227 @@
+#include "core/plan/nodes.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "core/plan/sentences.h"
+#include "core/testing.h"
+
+namespace komainu::core {
+namespace {
+
+using testing::Cluster;
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
+using testing::node;
+using testing::place;
+using testing::plans;
+
+// Two nodes, a fencer, and a group that runs on node1.
+struct Pair : Cluster {
+  Pair() : Cluster(2) {
+    has_fencer();
+    db = group("db", {node(1), node(2)}).id;
+    runs(db, node(1));
+  }
+  GroupId db;
+};
+
+TEST(Fencing, OfALostNodeThatMayRunAGroupIsOrderedAtOnce) {
+  Pair pair;
+  pair.loses(node(1));
+  EXPECT_THAT(plans(pair, node(2)), ElementsAre("node2 fences node1 by level 0: it is lost and may run db"));
+}
+
+TEST(Fencing, NamesTheStateItWasMadeFor) {
+  Pair pair;
+  pair.loses(node(1));
+  const auto planned = plan(pair.state(), node(2));
+  ASSERT_EQ(planned.size(), 1u);
+  const auto& fence = std::get<FenceNode>(planned[0].proposal);
+  EXPECT_EQ(fence.node_version, pair.node_state(node(1)).version);
+  EXPECT_EQ(fence.incarnation, Cluster::incarnation(node(1)));
+}
+
+TEST(Fencing, LeavesANodeAloneThatNobodyNeedsFenced) {
+  Pair pair;
+  pair.loses(node(2));
+  EXPECT_THAT(plans(pair), IsEmpty()) << "it is lost, and runs at most what the state says: nothing";
+  pair.stands(node(2), Standing::kLeft);
+  EXPECT_THAT(plans(pair), IsEmpty());
+  pair.stands(node(2), Standing::kSettled);
+  EXPECT_THAT(plans(pair), IsEmpty());
+}
+
+TEST(Fencing, LeavesANodeAloneWhoseGroupsTheOperatorWantsStopped) {
+  Pair pair;
+  pair.loses(node(1));
+  pair.group_state(pair.db).intent.wish = Intent::Wish::kStop;
+  EXPECT_THAT(plans(pair, node(2)), IsEmpty());
+}
+
+TEST(Fencing, IsNeededOfANodeThatMayRunAnything) {
+  Pair pair;
+  pair.stands(node(2), Standing::kUnknown);
+  EXPECT_THAT(plans(pair), ElementsAre("node1 fences node2 by level 0: it is not known whether it runs db"));
+  pair.spec.groups[pair.db].prefer = {place(1)};
+  pair.spec.groups[pair.db].strictness = Strictness::kPreferredOnly;
+  EXPECT_THAT(plans(pair), IsEmpty()) << "no group is allowed there";
+}
+
+TEST(Fencing, WaitsForADaemonThatMayComeBack) {
+  Pair pair;
+  pair.loses(node(1));
+  pair.node_state(node(1)).ring_member = true;
+  EXPECT_THAT(plans(pair, node(2)), IsEmpty());
+  pair.passes(pair.spec.timing.daemon_restart - 1us);
+  EXPECT_THAT(plans(pair, node(2)), IsEmpty());
+  pair.passes(1us);
+  EXPECT_THAT(plans(pair, node(2)), ElementsAre("node2 fences node1 by level 0: it is lost and may run db"));
+}
+
+TEST(Fencing, WaitsForAbsentNodesWhenAllStartCold) {
+  Pair pair;
+  State& state = pair.edit();
+  state.groups[pair.db].at.clear();
+  state.cold = true;
+  pair.stands(node(2), Standing::kUnknown);
+  EXPECT_THAT(plans(pair), IsEmpty()) << "neither fences node2 nor starts db, which it may run";
+  pair.passes(pair.spec.timing.startup_wait);
+  EXPECT_THAT(plans(pair), ElementsAre("node1 fences node2 by level 0: it is not known whether it runs db"));
+}
+
+TEST(Fencing, OfASilentDaemonWaitsUntilItCountsAsLost) {
+  Pair pair;
+  pair.suspends(node(1));
+  EXPECT_THAT(plans(pair, node(2)), IsEmpty());
+  pair.passes(pair.spec.timing.lost_after);
+  EXPECT_THAT(plans(pair, node(2)),
+              ElementsAre("node2 fences node1 by level 0: its daemon does not answer, and it may run db"));
+}
+
+TEST(Fencing, OfASilentDaemonThatRunsNothingIsNeededOnlyWhenAGroupWaits) {
+  Pair pair;
+  pair.suspends(node(2));
+  pair.passes(pair.spec.timing.lost_after);
+  EXPECT_THAT(plans(pair), IsEmpty());
+  pair.does(pair.db, node(1), Activity::kStarting);
+  EXPECT_THAT(plans(pair),
+              ElementsAre("node1 fences node2 by level 0: its daemon does not answer, and db waits"));
+}
+
+TEST(Fencing, OfAMemberThatCouldNotStopAGroup) {
+  Pair pair;
+  pair.does(pair.db, node(1), Activity::kUnsafe);
+  EXPECT_THAT(plans(pair, node(1)), ElementsAre("node2 fences node1 by level 0: it could not stop db"))
+      << "a planner does not fence itself";
+  pair.group_state(pair.db).intent.wish = Intent::Wish::kStop;
+  EXPECT_THAT(plans(pair), IsEmpty()) << "other groups there do not pay for it: nobody waits for db";
+}
+
+TEST(Fencing, IsOrderedOnce) {
+  Pair pair;
+  pair.loses(node(1));
+  pair.node_state(node(1)).fences[node(2)] = FenceOrder{};
+  EXPECT_THAT(plans(pair, node(2)), IsEmpty());
+}
+
+TEST(Fencing, TriesItsLevelsInTurn) {
+  Pair pair;
+  pair.has_fencer();
+  pair.has_fencer();
+  pair.spec.fencing[1].devices[0].targets = {node(2)};  // cannot reach node1
+  pair.loses(node(1));
+  const char* expected[] = {"level 0", "level 2", "level 0"};
+  for (std::uint32_t failures = 0; failures < 3; ++failures) {
+    pair.node_state(node(1)).fence_failures = failures;
+    EXPECT_THAT(plans(pair, node(2)), ElementsAre(::testing::HasSubstr(expected[failures]))) << failures;
+  }
+}
+
+TEST(Fencing, IsNotPlannedWithoutADeviceForTheTarget) {
+  Pair pair;
+  pair.spec.fencing[0].devices[0].targets = {node(2)};
+  pair.loses(node(1));
+  EXPECT_THAT(plans(pair, node(2)), IsEmpty());
+}
+
+TEST(Fencing, StopsAtTheBrakes) {
+  Cluster cluster(3);
+  cluster.has_fencer();
+  cluster.runs(cluster.group("a").id, node(2));
+  cluster.runs(cluster.group("b").id, node(3));
+  cluster.loses(node(2));
+  cluster.loses(node(3));
+  cluster.spec.brakes.fences = 2;
+  cluster.passes(10s);
+  State& state = cluster.edit();
+  state.fences = {1s, 1s, 1s};
+  EXPECT_EQ(plans(cluster).size(), 2u) << "what happens at one moment counts once";
+  state.fences = {1s, 2s};
+  EXPECT_THAT(plans(cluster), IsEmpty());
+  state.fences = {1s, 10s};
+  EXPECT_EQ(plans(cluster).size(), 2u) << "the rest of a loss that is being answered";
+}
+
+TEST(Fencing, OfTheExecutorOfAnOpenFence) {
+  Cluster cluster(3);
+  cluster.has_fencer();
+  const GroupId db = cluster.group("db").id;
+  cluster.runs(db, node(1));
+  cluster.loses(node(2));
+  cluster.loses(node(3));
+  cluster.node_state(node(3)).fences[node(2)] = FenceOrder{};
+  EXPECT_THAT(plans(cluster),
+              ElementsAre("node1 fences node2 by level 0: it is lost and may still be fencing node3"));
+}
+
+TEST(Fencing, WithoutAFencerIsReplacedByTheAcceptedRiskOnly) {
+  Pair pair;
+  pair.spec.fencing.clear();
+  pair.loses(node(1));
+  EXPECT_THAT(plans(pair, node(2)), IsEmpty());
+  pair.spec.quorum.allow_split_risk = true;
+  EXPECT_THAT(plans(pair, node(2)), ElementsAre("take node1 for stopped"));
+  pair.node_state(node(1)).ring_member = true;
+  EXPECT_THAT(plans(pair, node(2)), IsEmpty()) << "it may be back in a moment";
+  pair.stands(node(1), Standing::kMember);
+  pair.suspends(node(1));
+  pair.passes(pair.spec.timing.lost_after);
+  EXPECT_THAT(plans(pair, node(2)), IsEmpty()) << "a member is not taken for stopped";
+}
+
+TEST(Fencing, IsTheLastStepOfALadderThatEndsWithAReset) {
+  Pair pair;
+  pair.spec.groups[pair.db].on_failure = {.restart = 0, .failover = 0, .then = FinalAction::kReset};
+  pair.is_in_trouble(pair.db, node(1));
+  EXPECT_THAT(plans(pair),
+              ElementsAre("node2 fences node1 by level 0: the recovery ladder ends with a reset for "
+                          "db: it answers 500"));
+}
+
+TEST(FenceRace, IsLostByWhoHoldsLess) {
+  Pair pair;
+  pair.stands(node(1), Standing::kUnknown);  // as node2 sees it
+  EXPECT_TRUE(holds_fewer(pair.state(), node(1)));
+  pair.stands(node(1), Standing::kMember);
+  pair.stands(node(2), Standing::kUnknown);  // as node1 sees it
+  EXPECT_FALSE(holds_fewer(pair.state(), node(2)));
+}
+
+TEST(FenceRace, AtATieIsWonByTheHalfWithTheLowestNode) {
+  for (const bool each_runs_one : {false, true}) {
+    Cluster cluster(4);
+    if (each_runs_one) {
+      cluster.runs(cluster.group("a").id, node(2));
+      cluster.runs(cluster.group("b").id, node(3));
+    }
+    for (NodeId id : {node(3), node(4)}) cluster.stands(id, Standing::kUnknown);
+    EXPECT_FALSE(holds_fewer(cluster.state(), node(3)));
+    for (NodeId id : {node(3), node(4)}) cluster.stands(id, Standing::kMember);
+    for (NodeId id : {node(1), node(2)}) cluster.stands(id, Standing::kUnknown);
+    EXPECT_TRUE(holds_fewer(cluster.state(), node(1)));
+  }
+}
+
+}  // namespace
+}  // namespace komainu::core

@@ -1,0 +1,62 @@
+#include "core/plan/plan.h"
+
+#include <algorithm>
+#include <iterator>
+#include <utility>
+
+#include "core/plan/groups.h"
+#include "core/plan/nodes.h"
+
+namespace komainu::core {
+namespace {
+
+std::vector<Planned> merge(GroupPlans&& groups, std::vector<Planned>&& nodes) {
+  std::vector<Planned> plans = std::move(groups.orders);
+  std::ranges::move(nodes, std::back_inserter(plans));
+  return plans;
+}
+
+// No node is absent without being known to be down, and none is silent.
+bool all_accounted_for(const State& state) {
+  return std::ranges::all_of(state.nodes, [](const auto& entry) {
+    const NodeState& node = entry.second;
+    return !node.suspended && node.standing != Standing::kLost && node.standing != Standing::kUnknown;
+  });
+}
+
+bool is_restless(const State& state, const Places& places, GroupId id) {
+  const Group* group = state.spec->group(id);
+  const GroupState* known = state.group(id);
+  return group && known && !is_at_rest(state, places, *group, *known);
+}
+
+}  // namespace
+
+bool Planned::operator==(const Planned& other) const {
+  if (proposal.index() != other.proposal.index() || cause != other.cause) return false;
+  return std::visit(
+      [&](const auto& mine) {
+        return mine.fields() == std::get<std::decay_t<decltype(mine)>>(other.proposal).fields();
+      },
+      proposal);
+}
+
+std::vector<Planned> plan(const State& state, NodeId planner) {
+  GroupPlans groups = plan_groups(state, Places(state));
+  std::vector<Planned> nodes = plan_nodes(state, planner, groups);
+  return merge(std::move(groups), std::move(nodes));
+}
+
+std::vector<Planned> plan(const State& state, NodeId planner, const DirtyGroups& dirty) {
+  const Places places(state);
+  GroupPlans groups;
+  const bool due = dirty.contains_all() || std::ranges::any_of(dirty.some(), [&](GroupId id) {
+                     return is_restless(state, places, id);
+                   });
+  if (due) groups = plan_groups(state, places);
+  std::vector<Planned> nodes;
+  if (due || !all_accounted_for(state)) nodes = plan_nodes(state, planner, groups);
+  return merge(std::move(groups), std::move(nodes));
+}
+
+}  // namespace komainu::core

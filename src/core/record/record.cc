@@ -1,0 +1,488 @@
+#include "core/record/record.h"
+
+#include <algorithm>
+#include <string>
+#include <utility>
+
+#include "base/digest.h"
+#include "core/record/events.h"
+
+namespace komainu::core {
+namespace {
+
+// A planner that was stopped for hours must not age every counter at once.
+constexpr Duration kLongestTick = 5s;
+
+struct Recorder {
+  State& state;
+  const Context& context;
+  Effects& effects;
+
+  GroupState* group(GroupId id) {
+    auto it = state.groups.find(id);
+    return it == state.groups.end() ? nullptr : &it->second;
+  }
+  bool from_member() const {
+    const NodeState* node = state.node(context.from);
+    return node && node->standing == Standing::kMember && node->incarnation == context.incarnation;
+  }
+  void count(FailCount& counter) {
+    ++counter.count;
+    counter.last = state.clock;
+  }
+  void answer(const Request& request, bool accepted, std::string text) {
+    if (context.from == context.self) effects.emplace_back(Answer{request.number, accepted, std::move(text)});
+  }
+
+  // ---- groups
+
+  void operator()(const GroupReport& report) {
+    GroupState* known = group(report.group);
+    if (!known || Spec::node_of(report.place) != context.from) return;
+    const bool ordered = known->order && known->order->place == report.place;
+    if (ordered && report.order != known->order->id)
+      return;  // the result of a superseded order, or an early probe
+    if (!ordered && report.order) return;
+    const std::optional<Order> ended = ordered ? std::exchange(known->order, std::nullopt) : std::nullopt;
+    const std::optional<Activity> before = known->activity(report.place);
+    ++known->version;
+    if (report.activity) {
+      known->at[report.place] = *report.activity;
+    } else {
+      known->at.erase(report.place);
+    }
+    known->end_move();
+    if (ended) {
+      conclude(*known, *ended, report);
+    } else if (before != report.activity) {
+      tell(*known, report, context.cause ? context.cause : known->cause);
+    }
+  }
+
+  void conclude(GroupState& known, const Order& ended, const GroupReport& report) {
+    const bool online = report.activity == Activity::kOnline;
+    if (ended.kind != OrderKind::kStop && !online) count(known.failed_at[report.place]);
+    if (online) {
+      known.trouble.reset();
+      if (ended.kind == OrderKind::kStart) known.restarts.clear();
+    }
+    if (!report.activity) {
+      known.trouble.reset();
+      known.restarts.clear();
+    }
+    tell(known, report, ended.cause);
+  }
+
+  void tell(const GroupState& known, const GroupReport& report, Cause cause) {
+    const std::string where = " on " + name_of(state, report.place);
+    const std::string what = name_of(state, report.group);
+    const std::string why = report.evidence.empty() ? "" : ": " + report.evidence;
+    const std::string resource = resource_name(state, report.group, report.resource);
+    auto say = [&](Severity severity, std::string text) {
+      group_event(effects, severity, EventKind::kGroup, cause, report.group, report.place, std::move(text));
+    };
+    if (!report.activity) return say(Severity::kInfo, what + " is stopped" + where);
+    switch (*report.activity) {
+      case Activity::kOnline:
+        say(Severity::kInfo, what + " is online" + where);
+        break;
+      case Activity::kFailed:
+        say(Severity::kWarning, what + "/" + resource + " failed" + where + why);
+        break;
+      case Activity::kUnsafe:
+        say(Severity::kAlarm, what + "/" + resource + " could not be stopped" + where + why);
+        break;
+      case Activity::kUnknown:
+      case Activity::kStarting:
+      case Activity::kStopping:
+        break;
+    }
+    if (known.at.size() > 1) tell_double(known, report, cause);
+  }
+
+  void tell_double(const GroupState& known, const GroupReport& report, Cause cause) {
+    const auto running = std::count_if(known.at.begin(), known.at.end(),
+                                       [](const auto& entry) { return entry.second == Activity::kOnline; });
+    if (running < 2) return;
+    group_event(effects, Severity::kAlarm, EventKind::kGroup, cause, report.group, report.place,
+                name_of(state, report.group) + " is online on more than one place");
+  }
+
+  // A group that is up and at rest has something wrong: the recovery ladder starts.
+  void trouble(GroupId id, PlaceId place, std::uint32_t resource, std::optional<MonitorId> monitor,
+               const std::string& evidence) {
+    GroupState* known = group(id);
+    if (!known || known->order || known->trouble || known->activity(place) != Activity::kOnline) return;
+    known->trouble = Trouble{resource, monitor, place, evidence};
+    known->cause = context.cause;
+    ++known->version;
+  }
+
+  void operator()(const ResourceFailed& failed) {
+    if (Spec::node_of(failed.place) != context.from || !group(failed.group)) return;
+    group_event(effects, Severity::kWarning, EventKind::kGroup, context.cause, failed.group, failed.place,
+                name_of(state, failed.group) + "/" + resource_name(state, failed.group, failed.resource) +
+                    " failed on " + name_of(state, failed.place) + ": " + failed.evidence);
+    trouble(failed.group, failed.place, failed.resource, std::nullopt, failed.evidence);
+  }
+
+  void operator()(const MonitorResult& result) {
+    auto it = state.monitors.find(result.monitor);
+    const Monitor* configured = state.spec->monitor(result.monitor);
+    if (it == state.monitors.end() || !configured || Spec::node_of(result.place) != context.from) return;
+    MonitorState& monitor = it->second;
+    const Health before = monitor.at.contains(result.place) ? monitor.at[result.place] : Health::kUnknown;
+    if (result.health == Health::kUnknown) {
+      monitor.at.erase(result.place);
+      monitor.since.erase(result.place);
+      monitor.evidence.erase(result.place);
+      return;
+    }
+    monitor.at[result.place] = result.health;
+    const bool turned = (before == Health::kFailed) != (result.health == Health::kFailed);
+    if (turned || before == Health::kUnknown) monitor.since[result.place] = state.clock;
+    if (result.health == Health::kHealthy) {
+      monitor.evidence.erase(result.place);
+      monitor.was_healthy.insert(result.place);
+    } else {
+      monitor.evidence[result.place] = result.evidence.substr(0, kMaxEvidence);
+    }
+    if (before != result.health && !(before == Health::kUnknown && result.health == Health::kHealthy)) {
+      tell_monitor(*configured, result);
+    }
+    if (!configured->group) return;
+    if (result.health == Health::kFailed && !monitor.suspended) {
+      trouble(*configured->group, result.place, configured->resource, configured->id, result.evidence);
+    } else if (GroupState* known = group(*configured->group);
+               known && result.health == Health::kHealthy && known->trouble &&
+               known->trouble->monitor == configured->id && known->trouble->place == result.place) {
+      known->trouble.reset();
+      ++known->version;
+    }
+  }
+
+  void tell_monitor(const Monitor& monitor, const MonitorResult& result) {
+    static constexpr const char* kWords[] = {"unknown", "healthy again", "warning", "failed"};
+    const Severity severity = result.health == Health::kHealthy ? Severity::kInfo : Severity::kWarning;
+    effects.emplace_back(Event{severity, EventKind::kMonitor, context.cause, context.from, monitor.group,
+                               monitor.id,
+                               monitor.name + " on " + name_of(state, result.place) + ": " +
+                                   kWords[static_cast<int>(result.health)] +
+                                   (result.evidence.empty() || result.health == Health::kHealthy
+                                        ? ""
+                                        : ": " + result.evidence.substr(0, kMaxEvidence))});
+  }
+
+  // ---- nodes
+
+  void operator()(const FenceResult& result) {
+    auto it = state.nodes.find(result.target);
+    if (it == state.nodes.end()) return;
+    NodeState& target = it->second;
+    auto open = target.fences.find(context.from);
+    if (open == target.fences.end() || open->second.id != result.order) return;
+    const FenceOrder order = open->second;
+    target.fences.erase(open);
+    ++target.version;
+    if (!result.confirmed) {
+      ++target.fence_failures;
+      node_event(effects, Severity::kAlarm, EventKind::kFence, order.cause, result.target,
+                 "fencing of " + name_of(state, result.target) + " by " + name_of(state, context.from) +
+                     " is not confirmed: " + result.evidence);
+      return;
+    }
+    target.fence_failures = 0;
+    // A fence that hit a later incarnation says nothing about what that one runs: its own Hello does.
+    if (order.target_incarnation != Incarnation{} && target.incarnation != order.target_incarnation) return;
+    Context caused = context;
+    caused.cause = order.cause;
+    settle(state, result.target, "is fenced, confirmed by " + name_of(state, context.from), caused, effects);
+  }
+
+  void operator()(const LinkChange& change) {
+    auto it = state.nodes.find(context.from);
+    if (it == state.nodes.end() || change.link >= 64 || !state.spec->node(change.peer)) return;
+    std::uint64_t& down = it->second.links_down[change.peer];
+    const std::uint64_t bit = std::uint64_t{1} << change.link;
+    const bool was_down = (down & bit) != 0;
+    down = change.up ? down & ~bit : down | bit;
+    if (down == 0) it->second.links_down.erase(change.peer);
+    if (was_down == !change.up) return;
+    node_event(effects, change.up ? Severity::kInfo : Severity::kWarning, EventKind::kNode, context.cause,
+               context.from,
+               "link " + std::to_string(change.link) + " from " + name_of(state, context.from) + " to " +
+                   name_of(state, change.peer) + (change.up ? " is up again" : " is down"));
+  }
+
+  void operator()(const Leaving&) {
+    NodeState& node = state.nodes.at(context.from);
+    if (node.leaving) return;
+    node.leaving = true;
+    node.cause = context.cause;
+    ++node.version;
+    node_event(effects, Severity::kInfo, EventKind::kNode, context.cause, context.from,
+               name_of(state, context.from) + " is leaving the cluster");
+  }
+
+  void operator()(const Tick& tick) {
+    if (tick.number <= state.ticks) return;
+    state.ticks = tick.number;
+    state.clock += std::clamp(tick.elapsed, Duration{0}, kLongestTick);
+    for (auto& [id, known] : state.groups) decay(id, known);
+    std::erase_if(state.fences, [&](Duration at) { return state.clock - at > state.spec->brakes.window; });
+    if (state.cold && (state.unknown_places().empty() ||
+                       state.clock - state.cold_since >= state.spec->timing.startup_wait)) {
+      state.cold = false;
+    }
+  }
+
+  void decay(GroupId id, GroupState& known) {
+    const Group* configured = state.spec->group(id);
+    if (!configured || (known.failed_at.empty() && known.restarts.empty() && known.failovers.count == 0))
+      return;
+    const Duration period = std::max(configured->on_failure.forget_after, Duration{1s});
+    bool changed = false;
+    auto forget = [&](FailCount& counter) {
+      while (counter.count > 0 && state.clock - counter.last >= period) {
+        --counter.count;
+        counter.last += period;
+        changed = true;
+      }
+      return counter.count == 0;
+    };
+    auto forget_all = [&](auto& counters) {
+      for (auto it = counters.begin(); it != counters.end();)
+        it = forget(it->second) ? counters.erase(it) : next(it);
+    };
+    forget_all(known.failed_at);
+    forget_all(known.restarts);
+    forget(known.failovers);
+    if (changed) ++known.version;
+  }
+
+  // ---- operators
+
+  void operator()(const Request& request) {
+    std::visit([&](const auto& what) { ask(request, what); }, request.what);
+  }
+  void say(const Request& request, std::optional<GroupId> on_group, std::optional<NodeId> node,
+           std::string text) {
+    effects.emplace_back(Event{Severity::kInfo, EventKind::kOperator, context.cause, node, on_group,
+                               std::nullopt, request.operator_name + ": " + std::move(text)});
+  }
+  GroupState* asked(const Request& request, GroupId id) {
+    GroupState* known = group(id);
+    if (!known) answer(request, false, "there is no such group");
+    return known;
+  }
+  void accept(const Request& request, GroupId id, GroupState& known, std::string text) {
+    known.cause = context.cause;
+    ++known.version;
+    say(request, id, std::nullopt, text);
+    answer(request, true, std::move(text));
+  }
+  bool allows(const Request& request, GroupId id, std::optional<PlaceId> place) {
+    if (!place) return true;
+    if (state.spec->node(Spec::node_of(*place)) &&
+        state.spec->allowed(*state.spec->group(id)).contains(*place)) {
+      return true;
+    }
+    answer(request, false,
+           "the configuration does not allow " + name_of(state, id) + " on " + name_of(state, *place));
+    return false;
+  }
+
+  void ask(const Request& request, const GroupStart& start) {
+    GroupState* known = asked(request, start.group);
+    if (!known || !allows(request, start.group, start.place)) return;
+    known->intent = {Intent::Wish::kRun, start.place};
+    known->given_up = false;
+    known->failed_at.clear();
+    known->failovers = {};
+    accept(request, start.group, *known, "start " + name_of(state, start.group));
+  }
+  void ask(const Request& request, const GroupStop& stop) {
+    GroupState* known = asked(request, stop.group);
+    if (!known) return;
+    known->intent = {Intent::Wish::kStop, std::nullopt};
+    accept(request, stop.group, *known, "stop " + name_of(state, stop.group));
+  }
+  void ask(const Request& request, const GroupMove& move) {
+    GroupState* known = asked(request, move.group);
+    if (!known || !allows(request, move.group, move.place)) return;
+    const std::optional<PlaceId> now = known->online();
+    std::optional<PlaceId> target = move.place;
+    if (target && now == target) {
+      return answer(request, true,
+                    name_of(state, move.group) + " is online on " + name_of(state, *target) + " already");
+    }
+    if (!target) target = other_place(move.group, now);
+    if (!target) return answer(request, false, "there is no other place for " + name_of(state, move.group));
+    if (std::string why = cannot_take(*target); !why.empty()) return answer(request, false, why);
+    known->intent.move_to = target;
+    if (known->intent.wish == Intent::Wish::kStop) known->intent.wish = Intent::Wish::kRun;
+    known->failed_at.erase(*target);
+    accept(request, move.group, *known,
+           "move " + name_of(state, move.group) + " to " + name_of(state, *target));
+  }
+  std::string cannot_take(PlaceId place) {
+    const NodeState* node = state.node(Spec::node_of(place));
+    if (!node || node->standing != Standing::kMember)
+      return name_of(state, place) + " is not a member at present";
+    if (node->duty != Duty::kActive || node->leaving) {
+      return name_of(state, place) +
+             " takes no groups: it is drained, standby or leaving (komainu node resume " +
+             name_of(state, place) + ")";
+    }
+    return {};
+  }
+  std::optional<PlaceId> other_place(GroupId id, std::optional<PlaceId> now) {
+    const Group* configured = state.spec->group(id);
+    const PlaceSet allowed = state.spec->allowed(*configured);
+    auto good = [&](PlaceId place) {
+      return place != now && allowed.contains(place) && cannot_take(place).empty();
+    };
+    for (PlaceId place : configured->prefer) {
+      if (good(place)) return place;
+    }
+    for (PlaceId place : allowed) {
+      if (good(place)) return place;
+    }
+    return std::nullopt;
+  }
+  void ask(const Request& request, const GroupClear& clear) {
+    GroupState* known = asked(request, clear.group);
+    if (!known) return;
+    known->failed_at.clear();
+    known->restarts.clear();
+    known->failovers = {};
+    known->given_up = false;
+    accept(request, clear.group, *known, "clear the failures of " + name_of(state, clear.group));
+  }
+  void ask(const Request& request, const NodeDuty& duty) {
+    static constexpr const char* kWords[] = {"resume ", "drain ", "standby "};
+    auto it = state.nodes.find(duty.node);
+    if (it == state.nodes.end()) return answer(request, false, "there is no such node");
+    it->second.duty = duty.duty;
+    it->second.cause = context.cause;
+    ++it->second.version;
+    const std::string text = kWords[static_cast<int>(duty.duty)] + name_of(state, duty.node);
+    say(request, std::nullopt, duty.node, text);
+    answer(request, true, text);
+  }
+  void ask(const Request& request, const MonitorSuspend& suspend) {
+    auto it = state.monitors.find(suspend.monitor);
+    if (it == state.monitors.end()) return answer(request, false, "there is no such monitor");
+    it->second.suspended = suspend.suspended;
+    const std::string text = (suspend.suspended ? "suspend " : "resume ") + name_of(state, suspend.monitor);
+    effects.emplace_back(Event{Severity::kInfo, EventKind::kOperator, context.cause, std::nullopt,
+                               std::nullopt, suspend.monitor, request.operator_name + ": " + text});
+    answer(request, true, text);
+  }
+  void ask(const Request& request, const FenceConfirm& confirm) {
+    auto it = state.nodes.find(confirm.node);
+    if (it == state.nodes.end()) return answer(request, false, "there is no such node");
+    if (it->second.standing == Standing::kMember) {
+      return answer(request, false, name_of(state, confirm.node) + " is a member: it is not off");
+    }
+    const std::string text = name_of(state, confirm.node) + " is off";
+    say(request, std::nullopt, confirm.node, text);
+    it->second.fences.clear();
+    settle(state, confirm.node, "is off by the word of " + request.operator_name, context, effects);
+    answer(request, true, text);
+  }
+  void ask(const Request& request, const StartAlone& alone) {
+    if (!state.spec->node(alone.node)) return answer(request, false, "there is no such node");
+    state.start_alone.insert(alone.node);
+    const std::string text = "start without waiting for the other nodes";
+    say(request, std::nullopt, alone.node, text);
+    answer(request, true, text);
+  }
+  void ask(const Request& request, const ConfigApply& apply) {
+    if (std::string why = cannot_apply(*apply.spec); !why.empty()) return answer(request, false, why);
+    auto proposed = std::make_shared<Spec>(*apply.spec);
+    proposed->version = state.spec->version + 1;
+    state.pending_spec = PendingSpec{proposed, context.position.position, context.cause, request.number};
+    say(request, std::nullopt, std::nullopt, "apply configuration " + std::to_string(proposed->version));
+    // Answered when all members hold it, or when one refuses.
+  }
+  std::string cannot_apply(const Spec& spec) {
+    if (state.pending_spec) return "another configuration is being applied";
+    if (spec.cluster != state.spec->cluster) {
+      return "this is the configuration of cluster '" + spec.cluster + "', not of '" + state.spec->cluster +
+             "'";
+    }
+    if (spec.node_ids() != state.spec->node_ids()) {
+      // Who may act is counted in votes of the configured nodes: all of them must agree on a change of that.
+      for (const auto& [id, node] : state.nodes) {
+        if (node.standing != Standing::kMember && spec.node(id)) {
+          return "nodes are added and removed only while all others are members; " + name_of(state, id) +
+                 " is not";
+        }
+        if (!spec.node(id) && !(node.standing == Standing::kLeft || node.standing == Standing::kSettled)) {
+          return "stop komainu on " + name_of(state, id) + " before it is removed from the cluster";
+        }
+      }
+    }
+    for (const auto& [id, known] : state.groups) {
+      if (state.may_run(id).empty() && !known.order) continue;
+      const Group* now = state.spec->group(id);
+      const Group* next = spec.group(id);
+      if (!next) return "stop " + now->name + " before it is removed (komainu group stop " + now->name + ")";
+      if (next->resources != now->resources) {
+        return "the resources of " + now->name +
+               " change while it may be running: stop it, apply, start it again";
+      }
+    }
+    return {};
+  }
+  void operator()(const ConfigRefuse& refuse) {
+    if (!state.pending_spec || state.pending_spec->spec->version != refuse.version) return;
+    const PendingSpec pending = *std::exchange(state.pending_spec, std::nullopt);
+    const std::string text =
+        name_of(state, context.from) + " cannot hold the configuration: " + refuse.reason;
+    effects.emplace_back(Event{Severity::kWarning, EventKind::kConfig, pending.cause, context.from,
+                               std::nullopt, std::nullopt, text});
+    if (pending.cause.origin == context.self) effects.emplace_back(Answer{pending.request, false, text});
+  }
+};
+
+}  // namespace
+
+void record(State& state, const Fact& fact, const Context& context, Effects& effects) {
+  Recorder recorder{state, context, effects};
+  if (!recorder.from_member()) return;
+  std::visit(recorder, fact);
+}
+
+void settle(State& state, NodeId node, const std::string& why, const Context& context, Effects& effects) {
+  NodeState& settled = state.nodes.at(node);
+  const PlaceId place = Spec::place_of(node);
+  settled.standing = Standing::kSettled;
+  settled.suspended = false;
+  settled.since = state.clock;
+  ++settled.version;
+  node_event(effects, Severity::kWarning, EventKind::kFence, context.cause, node,
+             name_of(state, node) + " " + why);
+  for (auto& [id, group] : state.groups) {
+    const bool ordered = group.order && Spec::node_of(group.order->place) == node;
+    if (!group.at.contains(place) && !ordered) continue;
+    group.at.erase(place);
+    if (ordered) group.order.reset();
+    if (group.trouble && group.trouble->place == place) group.trouble.reset();
+    group.restarts.clear();
+    if (context.cause) group.cause = context.cause;
+    ++group.version;
+  }
+  for (auto& [id, monitor] : state.monitors) {
+    monitor.at.erase(place);
+    monitor.since.erase(place);
+    monitor.evidence.erase(place);
+  }
+  // What the dead node was executing itself has ended with it (docs/protocol.md, "Orders in flight").
+  for (auto& [id, other] : state.nodes) {
+    if (other.fences.erase(node) != 0) ++other.version;
+  }
+}
+
+}  // namespace komainu::core

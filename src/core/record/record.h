@@ -1,0 +1,24 @@
+// Facts change the state. Deterministic: no clock, no randomness, no unordered iteration, no floating point.
+#pragma once
+
+#include "core/effects.h"
+#include "core/message.h"
+#include "core/state.h"
+
+namespace komainu::core {
+
+// Who said it, and where in the stream it stands.
+struct Context {
+  NodeId self;  // this replica: only for Answers to its own operators; never changes the state
+  NodeId from;
+  Incarnation incarnation;
+  OrderId position;  // of this message
+  Cause cause;
+};
+
+void record(State& state, const Fact& fact, const Context& context, Effects& effects);
+
+// A node surely runs nothing any more: fenced and confirmed, lease over, or the operator's word.
+void settle(State& state, NodeId node, const std::string& why, const Context& context, Effects& effects);
+
+}  // namespace komainu::core

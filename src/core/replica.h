@@ -1,0 +1,112 @@
+// One member of the replicated state machine: inputs in, effects out. No clock, socket or thread; the same
+// code runs in production, in the simulator, in the exhaustive exploration and in `komainu replay`.
+//
+//        ring, quorum        Hellos of all members        (snapshot, if states differ)
+//   out ─────────────▶ gathering ─────────────▶ syncing ─────────────▶ established ──┐
+//    ▲                     ▲                                                          │
+//    └── ring or quorum lost ──────────── a join, a leave, a late Hello ──────────────┘
+//
+// Only in an established view are facts recorded and proposals admitted. docs/protocol.md is the whole story.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "base/time.h"
+#include "core/effects.h"
+#include "core/message.h"
+#include "core/state.h"
+
+namespace komainu::core {
+
+// ---- inputs
+
+// The process group's membership, as one connection to Corosync tells it. `process` tells two runs of a
+// daemon on one node apart while their incarnation is not known yet (cpg's pid).
+struct RingChange {
+  RingId ring;
+  std::map<NodeId, std::uint32_t> members;  // daemons in the process group
+  NodeSet ring_nodes;                       // nodes whose Corosync is in the ring
+};
+// The other connection's word.
+struct QuorumVerdict {
+  RingId ring;
+  bool quorate = false;
+};
+// The connection to Corosync is gone.
+struct ChannelLost {};
+// A message of the stream, in order. Own messages come back the same way.
+struct Delivered {
+  Message message;
+};
+// What this node's monitors, resources, fencers and operators report; sent as facts, and sent anew in each
+// view where they are levels.
+struct Observed {
+  Fact fact;
+  Cause cause;  // none: it is a first symptom and becomes its own cause
+};
+struct Stored {
+  std::uint64_t token = 0;
+  bool ok = true;
+};
+// Time passes; at least every Replica::kTimerPeriod.
+struct Timer {};
+
+using Input = std::variant<RingChange, QuorumVerdict, ChannelLost, Delivered, Observed, Stored, Timer>;
+
+struct ReplicaOptions {
+  NodeId self;
+  Incarnation incarnation;
+  std::uint64_t boot = 0;  // digest of the boot's identity
+  bool plans = true;       // false: somebody else (the exploration) makes the proposals
+  std::uint32_t decision_version = 1;
+};
+
+enum class Phase : std::uint8_t { kOut, kGathering, kSyncing, kEstablished };
+
+class Replica {
+ public:
+  static constexpr Duration kTimerPeriod = 50ms;
+
+  // `spec` and `durable` come from the store, or from cluster.toml on the first start.
+  Replica(ReplicaOptions options, SpecPtr spec, const Durable& durable);
+  Replica(const Replica&);
+  Replica& operator=(const Replica&);
+  Replica(Replica&&) noexcept;
+  Replica& operator=(Replica&&) noexcept;
+  ~Replica();
+
+  Effects step(LocalTime now, const Input& input);
+
+  const State& state() const;
+  Phase phase() const;
+  ViewId view() const;
+  NodeId self() const;
+  Incarnation incarnation() const;
+  bool quorate() const;
+  std::uint64_t position() const;  // applied messages of this view
+  bool stable(std::uint64_t position) const;
+  NodeSet responsive() const;  // established members that are not suspended
+  // What may run here, as this node's own executor knows; unset activity means stopped.
+  const std::map<GroupId, Activity>& holds() const;
+
+  // Wraps a body for the present view as if this replica had sent it: for tests and the exploration.
+  Message compose(Body body, Cause cause = {});
+
+  // Takes the state of an established view from a record: `komainu replay` begins in the middle of a stream.
+  void adopt(State state);
+
+  // Everything that decides the future, for the exploration's set of visited states.
+  std::uint64_t digest() const;
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace komainu::core

@@ -1,0 +1,32 @@
+// The rules of docs/protocol.md that the exploration shows to be needed, by name. They hold; only a build
+// with KOMAINU_MUTANTS (src/sim's mutants_test) can drop one, to see that `./dev sim --exhaustive` then finds
+// a group running twice.
+#pragma once
+
+#include <cstdint>
+
+namespace komainu::core {
+
+enum class Rule : std::uint8_t {
+  kNone,
+  kStability,           // what activates is executed only when stable
+  kSuspendedCount,      // a suspended member is never left out of that
+  kDurability,          // acknowledgements count once their epoch is stored
+  kLostMayRunAnything,  // … where the others could be quorate
+  kForgetfulMayHave,    // a member that started anew is one of these others
+  kOpenFenceBlocks,     // the target of an open fence starts nothing
+  kOwnViewOnly,         // messages of another view are dropped
+};
+
+#ifdef KOMAINU_MUTANTS
+inline Rule dropped_rule = Rule::kNone;
+inline bool applies(Rule rule) {
+  return rule != dropped_rule;
+}
+#else
+constexpr bool applies(Rule) {
+  return true;
+}
+#endif
+
+}  // namespace komainu::core

@@ -1,0 +1,104 @@
+#include "core/state.h"
+
+#include "base/digest.h"
+
+namespace komainu::core {
+
+namespace {
+bool same(const SpecPtr& a, const SpecPtr& b) {
+  return a == b || (a && b && *a == *b);
+}
+}  // namespace
+
+bool PendingSpec::operator==(const PendingSpec& other) const {
+  return position == other.position && cause == other.cause && request == other.request &&
+         same(spec, other.spec);
+}
+bool Durable::operator==(const Durable& other) const {
+  return epoch == other.epoch && duties == other.duties && intents == other.intents &&
+         given_up == other.given_up && suspended_monitors == other.suspended_monitors &&
+         was_healthy == other.was_healthy && same(spec, other.spec);
+}
+
+PlaceSet State::may_run(GroupId id) const {
+  const GroupState* known = group(id);
+  const Group* configured = spec->group(id);
+  PlaceSet places = known ? known->places() : PlaceSet{};
+  PlaceSet unknown = unknown_places();
+  if (configured && !unknown.empty()) places |= unknown & spec->allowed(*configured);
+  return places;
+}
+
+std::uint64_t State::digest() const {
+  Digest digest;
+  add(digest, lineage);
+  digest.word(spec_digest);
+  digest.word(pending_spec ? pending_spec->position + 1 : 0);
+  add(digest, decision_version);
+  add(digest, clock);
+  add(digest, ticks);
+  add(digest, cold);
+  add(digest, cold_since);
+  add(digest, start_alone);
+  add(digest, fences);
+  add(digest, nodes);
+  add(digest, groups);
+  add(digest, monitors);
+  return digest.value();
+}
+
+Durable durable_part(const State& state, std::uint64_t epoch) {
+  Durable durable{.epoch = epoch, .spec = state.spec};
+  for (const auto& [id, node] : state.nodes) {
+    if (node.duty != Duty::kActive) durable.duties[id] = node.duty;
+  }
+  for (const auto& [id, group] : state.groups) {
+    if (group.intent != Intent{}) durable.intents[id] = group.intent;
+    if (group.given_up) durable.given_up.push_back(id);
+  }
+  for (const auto& [id, monitor] : state.monitors) {
+    if (monitor.suspended) durable.suspended_monitors.push_back(id);
+    if (!monitor.was_healthy.empty()) durable.was_healthy[id] = monitor.was_healthy;
+  }
+  return durable;
+}
+
+State cold_state(const SpecPtr& spec, const Durable& durable) {
+  State state;
+  state.lineage.epoch = durable.epoch;
+  install_spec(state, spec);
+  for (const auto& [id, duty] : durable.duties) {
+    if (auto it = state.nodes.find(id); it != state.nodes.end()) it->second.duty = duty;
+  }
+  for (const auto& [id, intent] : durable.intents) {
+    if (auto it = state.groups.find(id); it != state.groups.end()) it->second.intent = intent;
+  }
+  for (GroupId id : durable.given_up) {
+    if (auto it = state.groups.find(id); it != state.groups.end()) it->second.given_up = true;
+  }
+  for (MonitorId id : durable.suspended_monitors) {
+    if (auto it = state.monitors.find(id); it != state.monitors.end()) it->second.suspended = true;
+  }
+  for (const auto& [id, places] : durable.was_healthy) {
+    if (auto it = state.monitors.find(id); it != state.monitors.end()) it->second.was_healthy = places;
+  }
+  return state;
+}
+
+namespace {
+template <class States, class Specs>
+void follow(States& states, const Specs& configured) {
+  std::erase_if(states, [&](const auto& entry) { return !configured.contains(entry.first); });
+  for (const auto& [id, object] : configured) states.try_emplace(id);
+}
+}  // namespace
+
+void install_spec(State& state, const SpecPtr& spec) {
+  state.spec = spec;
+  state.spec_digest = digest_of(*spec);
+  follow(state.nodes, spec->nodes);
+  follow(state.groups, spec->groups);
+  follow(state.monitors, spec->monitors);
+}
+
+}  // namespace komainu::core

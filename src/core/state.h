@@ -1,0 +1,265 @@
+// What is known; equal on all replicas at the same position of the same view. Only src/core/record and
+// src/core/admit change it; src/core/plan and everybody else read it.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <tuple>
+#include <vector>
+
+#include "base/id.h"
+#include "base/time.h"
+#include "core/ids.h"
+#include "core/spec.h"
+
+namespace komainu::core {
+
+// What a group does on a place where it may run. A place without an entry runs nothing of the group, as
+// probed, fenced, or never started (but see NodeState::Standing::kUnknown).
+//
+//                start             all up
+//   (no entry) ─────────▶ Starting ─────────▶ Online
+//        ▲                  │ failed            │ resource failed
+//        │ stopped, probed  ▼                   ▼
+//        ├───────────── Stopping ◀── stop ─── Failed
+//        │                  │ stop failed
+//        │                  ▼
+//        └── settled ──── Unsafe        settled: fenced and confirmed, lease over, or the operator's word
+enum class Activity : std::uint8_t {
+  kUnknown,   // not probed yet, or the daemon that ran it came back and has not looked
+  kStarting,  // also: a resource of it is being restarted
+  kOnline,
+  kFailed,  // partly up; must be stopped or restarted
+  kStopping,
+  kUnsafe,  // a stop failed: only fencing helps
+};
+
+enum class OrderKind : std::uint8_t { kStart, kStop, kRestart };
+
+// An admitted order that has not ended. At most one a group: a stop supersedes a start or restart in flight.
+struct Order {
+  OrderId id;
+  OrderKind kind = OrderKind::kStop;
+  PlaceId place;
+  NodeId executor;
+  Incarnation executor_incarnation;
+  std::uint32_t first_resource = 0;  // restart: this resource and those after it
+  Cause cause;
+  bool operator==(const Order&) const = default;
+  auto fields() const {
+    return std::tie(id, kind, place, executor, executor_incarnation, first_resource, cause);
+  }
+};
+
+// A counter of failures that falls by one for every `forget_after` of stream time without a new one.
+struct FailCount {
+  std::uint32_t count = 0;
+  Duration last{0};  // State::clock of the last failure or decay
+  bool operator==(const FailCount&) const = default;
+  auto fields() const { return std::tie(count, last); }
+};
+
+// What failed and has not been answered by an order yet.
+struct Trouble {
+  std::uint32_t resource = 0;
+  std::optional<MonitorId> monitor;  // unset: the resource itself reported it
+  PlaceId place;
+  std::string evidence;
+  bool operator==(const Trouble&) const = default;
+  auto fields() const { return std::tie(resource, monitor, place, evidence); }
+};
+
+// What the operator wants of a group; durable.
+struct Intent {
+  enum class Wish : std::uint8_t { kAutomatic, kRun, kStop } wish = Wish::kAutomatic;
+  std::optional<PlaceId> move_to;  // until it is online there, or cannot be
+  bool operator==(const Intent&) const = default;
+  auto fields() const { return std::tie(wish, move_to); }
+};
+
+struct GroupState {
+  std::uint64_t version = 0;       // rises with each admitted order and each result
+  std::map<PlaceId, Activity> at;  // where it may run
+  std::optional<Order> order;      // in flight
+  Intent intent;
+  std::optional<Trouble> trouble;
+  std::map<PlaceId, FailCount> failed_at;       // start failures and failovers away from a place
+  std::map<std::uint32_t, FailCount> restarts;  // by resource, on the present place
+  FailCount failovers;
+  bool given_up = false;  // the final action stopped it; `komainu group clear` or `start` ends that
+  Cause cause;            // of the recovery under way
+  bool operator==(const GroupState&) const = default;
+  auto fields() const {
+    return std::tie(version, at, order, intent, trouble, failed_at, restarts, failovers, given_up, cause);
+  }
+
+  PlaceSet places() const {
+    PlaceSet set;
+    for (const auto& [place, activity] : at) set.insert(place);
+    return set;
+  }
+  std::optional<Activity> activity(PlaceId place) const {
+    auto it = at.find(place);
+    return it == at.end() ? std::nullopt : std::optional(it->second);
+  }
+  // A move has reached its end, however the group came there.
+  void end_move() {
+    if (intent.move_to && online() == intent.move_to) intent.move_to.reset();
+  }
+  // The one place where the group is online and nowhere else; none otherwise.
+  std::optional<PlaceId> online() const {
+    if (at.size() == 1 && at.begin()->second == Activity::kOnline) return at.begin()->first;
+    return std::nullopt;
+  }
+};
+
+// How a node stands to the present view.
+enum class Standing : std::uint8_t {
+  kUnknown,  // absent, and may run any group that is allowed on its places
+  kLost,     // absent, and runs at most what GroupState::at says
+  kMember,   // in the established view
+  kLeft,     // absent after saying that it runs nothing
+  kSettled,  // absent or dying: fenced and confirmed, lease over, or the operator's word
+};
+
+enum class Duty : std::uint8_t {
+  kActive,
+  kDrained,  // groups that can run elsewhere leave; nothing new comes
+  kStandby,  // runs nothing
+};
+
+// A fence of a node that has been admitted and has not ended. While it is open its target starts nothing.
+struct FenceOrder {
+  OrderId id;
+  NodeId executor;
+  Incarnation executor_incarnation;
+  Incarnation target_incarnation;  // zero: any
+  std::uint32_t level = 0;
+  Cause cause;
+  bool operator==(const FenceOrder&) const = default;
+  auto fields() const {
+    return std::tie(id, executor, executor_incarnation, target_incarnation, level, cause);
+  }
+};
+
+struct NodeState {
+  std::uint64_t version =
+      0;  // rises at every join, loss, suspension, resumption, end of a fence, change of duty
+  Standing standing = Standing::kUnknown;
+  Incarnation incarnation;    // the last one known
+  bool suspended = false;     // a member whose acknowledgements stopped
+  bool leaving = false;       // said Leaving in this view: nothing starts there, what runs there moves off
+  bool ring_member = false;   // its Corosync is in the ring although its daemon may not be
+  Duration since{0};          // State::clock of the last change of standing or suspension
+  Duty duty = Duty::kActive;  // durable
+  std::map<NodeId, FenceOrder> fences;         // open ones by executor; two only after a merge
+  std::uint32_t fence_failures = 0;            // in a row; levels are tried in turn
+  std::map<NodeId, std::uint64_t> links_down;  // as this node sees its links: peer → bits of dead links
+  Cause cause;
+  bool operator==(const NodeState&) const = default;
+  auto fields() const {
+    return std::tie(version, standing, incarnation, suspended, leaving, ring_member, since, duty, fences,
+                    fence_failures, links_down, cause);
+  }
+};
+
+enum class Health : std::uint8_t { kUnknown, kHealthy, kWarning, kFailed };
+
+struct MonitorState {
+  std::map<PlaceId, Health> at;
+  std::map<PlaceId, Duration> since;        // State::clock of the last change from or to failed
+  std::map<PlaceId, std::string> evidence;  // of the last warning or failure; bounded by kMaxEvidence
+  bool suspended = false;                   // by the operator; durable
+  std::set<PlaceId> was_healthy;            // quiet until healthy once; durable
+  bool operator==(const MonitorState&) const = default;
+  auto fields() const { return std::tie(at, since, evidence, suspended, was_healthy); }
+};
+
+inline constexpr std::size_t kMaxEvidence = 240;
+
+// A configuration that was proposed and is not held by all members yet.
+struct PendingSpec {
+  SpecPtr spec;
+  std::uint64_t position = 0;
+  Cause cause;
+  std::uint64_t request = 0;  // to answer at the origin (cause.origin)
+  bool operator==(const PendingSpec& other) const;
+};
+
+struct State {
+  Lineage lineage;
+  SpecPtr spec;
+  std::uint64_t spec_digest = 0;  // of *spec
+  std::optional<PendingSpec> pending_spec;
+  std::uint32_t decision_version = 1;
+  Duration clock{0};  // stream time: the sum of all ticks
+  std::uint64_t ticks = 0;
+  bool cold = true;  // no order has been admitted since a cold start: absent nodes get startup_wait
+  Duration cold_since{0};
+  NodeSet start_alone;           // nodes allowed to start without the others (`komainu cluster start-alone`)
+  std::vector<Duration> fences;  // State::clock of each fence inside the brakes' window
+  std::map<NodeId, NodeState> nodes;
+  std::map<GroupId, GroupState> groups;
+  std::map<MonitorId, MonitorState> monitors;
+
+  // Places that may run the group although `at` does not name them: those of nodes about which nothing is
+  // known.
+  PlaceSet unknown_places() const {
+    PlaceSet places;
+    for (const auto& [id, node] : nodes)
+      if (node.standing == Standing::kUnknown) places.insert(Spec::place_of(id));
+    return places;
+  }
+  // Everywhere the group may be running: the safety kernel's question (DESIGN of the protocol:
+  // docs/protocol.md).
+  PlaceSet may_run(GroupId id) const;
+  NodeSet members() const {
+    NodeSet set;
+    for (const auto& [id, node] : nodes)
+      if (node.standing == Standing::kMember) set.insert(id);
+    return set;
+  }
+  const NodeState* node(NodeId id) const {
+    auto it = nodes.find(id);
+    return it == nodes.end() ? nullptr : &it->second;
+  }
+  const GroupState* group(GroupId id) const {
+    auto it = groups.find(id);
+    return it == groups.end() ? nullptr : &it->second;
+  }
+
+  // The digest that acknowledgements carry. Costs time in proportion to the state.
+  std::uint64_t digest() const;
+};
+
+using StatePtr = std::shared_ptr<const State>;
+
+// The part of the state that must survive the node: written before an order that depends on it is
+// acknowledged.
+struct Durable {
+  std::uint64_t epoch = 0;
+  SpecPtr spec;  // the active configuration with its ids; null only before anything was stored
+  std::map<NodeId, Duty> duties;
+  std::map<GroupId, Intent> intents;
+  std::vector<GroupId> given_up;
+  std::vector<MonitorId> suspended_monitors;
+  std::map<MonitorId, std::set<PlaceId>> was_healthy;
+  bool operator==(const Durable& other) const;
+  auto fields() const {
+    return std::tie(epoch, spec, duties, intents, given_up, suspended_monitors, was_healthy);
+  }
+};
+
+Durable durable_part(const State& state, std::uint64_t epoch);
+
+// What a node knows when it starts: its configuration and its store. Nothing about who runs what.
+State cold_state(const SpecPtr& spec, const Durable& durable);
+
+// Makes `spec` the active configuration: objects that it does not name are forgotten, new ones begin empty.
+void install_spec(State& state, const SpecPtr& spec);
+
+}  // namespace komainu::core

@@ -1,0 +1,226 @@
+#include "core/view/establish.h"
+
+#include <algorithm>
+#include <tuple>
+
+#include "core/record/events.h"
+#include "core/rules.h"
+
+namespace komainu::core {
+
+Succession succession(const Gathering& gathering) {
+  Succession result;
+  std::uint64_t newest = 0;
+  for (const auto& [id, hello] : gathering.hellos) newest = std::max(newest, hello.epoch);
+  for (const auto& [id, hello] : gathering.hellos) {
+    if (hello.live && hello.epoch == newest) result.knowing.insert(id);
+  }
+  result.epoch = newest + 1;
+  // A cold member may have stored a newer epoch than any live one carries: then nobody here knows what was
+  // decided in it, and the live states are as good as cold ones.
+  auto eligible = [&](NodeId id) { return result.knowing.empty() || result.knowing.contains(id); };
+  // Prefixes of one log are ordered by their length; beyond that any order will do, as long as it is the same
+  // for all.
+  auto rank = [](const Hello& hello) {
+    return std::tuple(hello.epoch, hello.position, hello.spec_version, hello.live);
+  };
+  const Hello* best = nullptr;
+  for (const auto& [id, hello] : gathering.hellos) {
+    if (!eligible(id) || (best && rank(*best) >= rank(hello))) continue;
+    best = &hello;
+    result.donor = id;
+  }
+  result.identical = true;
+  for (const auto& [id, hello] : gathering.hellos) {
+    const bool same = hello.state_digest == best->state_digest && hello.spec_digest == best->spec_digest &&
+                      hello.live == best->live;
+    if (!same) result.identical = false;
+    if (!result.knowing.contains(id)) continue;
+    if (hello.lineage_view != best->lineage_view) result.conflict = true;
+    if (hello.position == best->position && hello.state_digest != best->state_digest) result.conflict = true;
+  }
+  return result;
+}
+
+namespace {
+
+struct Merge {
+  State state;
+  const Gathering& gathering;
+  const Succession& succession;
+  Effects& effects;
+
+  bool present(NodeId id) const { return gathering.hellos.contains(id); }
+
+  // Could another quorate view have decided things that nobody here knows? Then an absent node may run
+  // anything. Members without the newest live state count as outside: what they acknowledged before is
+  // forgotten.
+  bool others_may_have_decided() const {
+    if (!applies(Rule::kLostMayRunAnything)) return false;
+    if (succession.knowing.empty() || succession.conflict) return true;
+    NodeSet sure = succession.knowing;
+    for (const auto& [id, hello] : gathering.hellos) {
+      if (!applies(Rule::kForgetfulMayHave)) sure.insert(id);
+    }
+    return state.spec->could_be_quorate(state.spec->node_ids() - sure);
+  }
+
+  // Absent nodes that all knowing members agree to run nothing.
+  NodeSet agreed_settled() const {
+    if (succession.knowing.empty()) return {};
+    NodeSet agreed = state.spec->node_ids();
+    for (NodeId id : succession.knowing) agreed = agreed & gathering.hellos.at(id).settled;
+    return agreed;
+  }
+
+  bool runs_nothing(NodeId id) const {
+    const PlaceId place = Spec::place_of(id);
+    return std::ranges::none_of(state.groups,
+                                [&](const auto& entry) { return entry.second.at.contains(place); });
+  }
+
+  Standing standing_of(NodeId id, const NodeState& before, bool unknowable, NodeSet agreed) const {
+    if (present(id)) return Standing::kMember;
+    const Standing lost = unknowable ? Standing::kUnknown : Standing::kLost;
+    switch (before.standing) {
+      case Standing::kMember:
+        return before.leaving && runs_nothing(id) ? Standing::kLeft : lost;
+      case Standing::kLost:
+        return lost;
+      case Standing::kLeft:
+      case Standing::kSettled:
+        if (succession.knowing.empty()) return Standing::kUnknown;
+        return succession.conflict && !agreed.contains(id) ? Standing::kUnknown : before.standing;
+      case Standing::kUnknown:
+        break;
+    }
+    return Standing::kUnknown;
+  }
+
+  void nodes() {
+    const bool unknowable = others_may_have_decided();
+    const NodeSet agreed = agreed_settled();
+    for (auto& [id, node] : state.nodes) {
+      const Standing standing = standing_of(id, node, unknowable, agreed);
+      const Incarnation incarnation = present(id) ? gathering.incarnations.at(id) : node.incarnation;
+      if (standing != node.standing) tell(id, node.standing, standing);
+      if (standing != node.standing || incarnation != node.incarnation || node.suspended) {
+        ++node.version;
+        node.since = state.clock;
+      }
+      node.standing = standing;
+      node.incarnation = incarnation;
+      node.suspended = false;
+      node.ring_member = gathering.ring_nodes.contains(id);
+      if (present(id)) node.leaving = false;
+      if (standing != Standing::kMember) node.links_down.clear();
+    }
+  }
+
+  void tell(NodeId id, Standing before, Standing now) {
+    const std::string name = name_of(state, id);
+    if (now == Standing::kMember) {
+      node_event(effects, Severity::kInfo, EventKind::kView, {}, id, name + " joined");
+    } else if (now == Standing::kLeft) {
+      node_event(effects, Severity::kInfo, EventKind::kView, {}, id, name + " left, running nothing");
+    } else if (before == Standing::kMember) {
+      node_event(effects, Severity::kAlarm, EventKind::kView, {}, id, name + " is lost");
+    }
+  }
+
+  // Members know best what they run. Orders of older views are void unless begun, and what was begun they
+  // report.
+  void groups() {
+    for (auto& [id, group] : state.groups) {
+      const GroupState before = group;
+      if (group.order && present(group.order->executor)) group.order.reset();
+      for (const auto& [node, hello] : gathering.hellos) {
+        const PlaceId place = Spec::place_of(node);
+        auto held = hello.holds.find(id);
+        if (held == hello.holds.end()) {
+          group.at.erase(place);
+        } else {
+          group.at[place] = held->second;
+        }
+      }
+      if (group.trouble && group.activity(group.trouble->place) != Activity::kOnline) group.trouble.reset();
+      group.end_move();
+      if (!(group == before)) ++group.version;
+      tell_double(id, group);
+    }
+  }
+
+  void tell_double(GroupId id, const GroupState& group) {
+    std::string names;
+    int online = 0;
+    for (const auto& [node, hello] : gathering.hellos) {
+      auto held = hello.holds.find(id);
+      if (held == hello.holds.end() || held->second != Activity::kOnline) continue;
+      names += (online++ == 0 ? "" : " and ") + name_of(state, node);
+    }
+    if (online < 2) return;
+    group_event(effects, Severity::kAlarm, EventKind::kGroup, group.cause, id, std::nullopt,
+                name_of(state, id) + " is online on " + names + " at once");
+  }
+
+  // An open fence ends when its executor, present again, does not report it, or is itself known to be off.
+  void fences() {
+    for (auto& [target, node] : state.nodes) {
+      const auto open = node.fences;
+      for (const auto& [executor, order] : open) {
+        const NodeState* by = state.node(executor);
+        bool ended = !by || by->standing == Standing::kSettled || by->standing == Standing::kLeft;
+        if (present(executor)) {
+          const auto& begun = gathering.hellos.at(executor).fencing;
+          auto it = begun.find(target);
+          ended = it == begun.end() || it->second != order.id;
+        }
+        if (ended) node.fences.erase(executor);
+      }
+      if (open != node.fences) ++node.version;
+    }
+    for (const auto& [executor, hello] : gathering.hellos) {
+      for (const auto& [target, order] : hello.fencing) {
+        auto it = state.nodes.find(target);
+        if (it == state.nodes.end() || it->second.fences.contains(executor)) continue;
+        it->second.fences[executor] = FenceOrder{
+            .id = order, .executor = executor, .executor_incarnation = gathering.incarnations.at(executor)};
+        ++it->second.version;
+      }
+    }
+  }
+
+  void monitors() {
+    auto absent = [&](const auto& entry) { return !present(Spec::node_of(entry.first)); };
+    for (auto& [id, monitor] : state.monitors) {
+      std::erase_if(monitor.at, absent);
+      std::erase_if(monitor.since, absent);
+      std::erase_if(monitor.evidence, absent);
+    }
+  }
+};
+
+}  // namespace
+
+State establish(const State& donor, const Gathering& gathering, const Succession& succession,
+                Effects& effects) {
+  Merge merge{donor, gathering, succession, effects};
+  State& state = merge.state;
+  state.lineage = {succession.epoch, gathering.view};
+  state.pending_spec.reset();
+  state.decision_version = ~0U;
+  for (const auto& [id, hello] : gathering.hellos) {
+    state.decision_version = std::min(state.decision_version, hello.decision_version);
+  }
+  if (succession.knowing.empty()) {
+    state.cold = true;
+    state.cold_since = state.clock;
+  }
+  merge.nodes();
+  merge.groups();
+  merge.fences();
+  merge.monitors();
+  return std::move(merge.state);
+}
+
+}  // namespace komainu::core

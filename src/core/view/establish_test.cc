@@ -1,0 +1,192 @@
+#include "core/view/establish.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+#include "core/testing.h"
+#include "core/view/stability.h"
+
+namespace komainu::core {
+namespace {
+
+using testing::Cluster;
+using testing::node;
+using testing::place;
+
+constexpr ViewId kOld{{1, 4}, 1};
+constexpr ViewId kOther{{2, 8}, 1};
+
+// A Hello of a live member that ends the view `lineage` at `position`.
+Hello live(std::uint64_t epoch, std::uint64_t position = 10, ViewId lineage = kOld) {
+  Hello hello;
+  hello.live = true;
+  hello.epoch = epoch;
+  hello.position = position;
+  hello.lineage_view = lineage;
+  hello.state_digest = position;
+  return hello;
+}
+Hello cold(std::uint64_t stored_epoch) {
+  Hello hello;
+  hello.epoch = stored_epoch;
+  return hello;
+}
+Gathering gather(std::map<NodeId, Hello> hellos) {
+  Gathering gathering;
+  gathering.view = {{1, 12}, 1};
+  for (auto& [id, hello] : hellos) gathering.incarnations[id] = testing::Cluster::incarnation(id);
+  gathering.hellos = std::move(hellos);
+  return gathering;
+}
+State established(const State& donor, const Gathering& gathering) {
+  Effects effects;
+  return establish(donor, gathering, succession(gathering), effects);
+}
+
+TEST(Succession, TakesTheLongestLogOfTheNewestEpoch) {
+  const Succession result =
+      succession(gather({{node(1), live(5, 30)}, {node(2), live(6, 3)}, {node(3), live(6, 8)}}));
+  EXPECT_EQ(result.donor, node(3));
+  EXPECT_EQ(result.epoch, 7u);
+  EXPECT_EQ(result.knowing, (NodeSet{node(2), node(3)}));
+  EXPECT_FALSE(result.identical);
+  EXPECT_FALSE(result.conflict);
+}
+
+TEST(Succession, TrustsNoLiveStateOlderThanWhatAStoreHasSeen) {
+  const Succession result = succession(gather({{node(1), live(5)}, {node(2), cold(6)}}));
+  EXPECT_TRUE(result.knowing.empty());
+  EXPECT_EQ(result.donor, node(2));
+  EXPECT_EQ(result.epoch, 7u);
+}
+
+TEST(Succession, SeesThatTwoViewsWereSplitFromEachOther) {
+  EXPECT_TRUE(succession(gather({{node(1), live(6, 3, kOld)}, {node(2), live(6, 9, kOther)}})).conflict);
+}
+
+TEST(Succession, NeedsNoSnapshotWhenAllStatesAreEqual) {
+  EXPECT_TRUE(succession(gather({{node(1), live(6, 3)}, {node(2), live(6, 3)}})).identical);
+  EXPECT_FALSE(succession(gather({{node(1), live(6, 3)}, {node(2), cold(6)}})).identical);
+}
+
+TEST(Establish, TakesALostNodeAtItsRecordedWordWhileTheRestCannotBeQuorate) {
+  Cluster cluster(3);
+  const GroupId web = cluster.group("web").id;
+  cluster.runs(web, node(3));
+  const State state = established(cluster.state(), gather({{node(1), live(6)}, {node(2), live(6)}}));
+  EXPECT_EQ(state.nodes.at(node(3)).standing, Standing::kLost);
+  EXPECT_EQ(state.may_run(web), PlaceSet{place(3)});
+}
+
+TEST(Establish, TakesALostNodeForRunningAnythingWhenItCouldHaveActedWithAnother) {
+  Cluster cluster(3);
+  cluster.group("web");
+  // node2 started anew and has forgotten what it acknowledged together with node3.
+  const State state = established(cluster.state(), gather({{node(1), live(6)}, {node(2), cold(6)}}));
+  EXPECT_EQ(state.nodes.at(node(3)).standing, Standing::kUnknown);
+}
+
+TEST(Establish, KeepsALeftAndASettledNodeStopped) {
+  Cluster cluster(3);
+  cluster.group("web");
+  State donor = cluster.state();
+  donor.nodes[node(3)].leaving = true;
+  State state = established(donor, gather({{node(1), live(6)}, {node(2), live(6)}}));
+  EXPECT_EQ(state.nodes.at(node(3)).standing, Standing::kLeft);
+  state.nodes[node(3)].standing = Standing::kSettled;
+  EXPECT_EQ(established(state, gather({{node(1), live(7)}, {node(2), live(7)}})).nodes.at(node(3)).standing,
+            Standing::kSettled);
+  EXPECT_EQ(established(state, gather({{node(1), cold(7)}, {node(2), cold(7)}})).nodes.at(node(3)).standing,
+            Standing::kUnknown)
+      << "a cold start knows nothing of absent nodes";
+}
+
+TEST(Establish, DoesNotTakeALeavingNodeForGoneWhileItRunsSomething) {
+  Cluster cluster(3);
+  const GroupId web = cluster.group("web").id;
+  cluster.runs(web, node(3));
+  State donor = cluster.state();
+  donor.nodes[node(3)].leaving = true;
+  EXPECT_EQ(established(donor, gather({{node(1), live(6)}, {node(2), live(6)}})).nodes.at(node(3)).standing,
+            Standing::kLost);
+}
+
+TEST(Establish, BelievesMembersAboutThemselves) {
+  Cluster cluster(2);
+  const GroupId web = cluster.group("web").id;
+  cluster.runs(web, node(1));
+  Hello holder = live(6);
+  holder.holds[web] = Activity::kOnline;
+  const State state = established(cluster.state(), gather({{node(1), live(6)}, {node(2), holder}}));
+  EXPECT_EQ(state.may_run(web), PlaceSet{place(2)});
+}
+
+TEST(Establish, EndsAMoveThatWasCompletedUnseen) {
+  Cluster cluster(2);
+  const GroupId web = cluster.group("web").id;
+  State donor = cluster.state();
+  donor.groups[web].intent.move_to = place(2);
+  Hello holder = live(6);
+  holder.holds[web] = Activity::kOnline;
+  const State state = established(donor, gather({{node(1), live(6)}, {node(2), holder}}));
+  EXPECT_EQ(state.groups.at(web).intent.move_to, std::nullopt)
+      << "or it would move there again after the next failover";
+}
+
+TEST(Establish, SoundsTheAlarmWhenAGroupIsOnlineTwice) {
+  Cluster cluster(2);
+  const GroupId web = cluster.group("web").id;
+  Hello holder = live(6);
+  holder.holds[web] = Activity::kOnline;
+  const Gathering gathering = gather({{node(1), holder}, {node(2), holder}});
+  Effects effects;
+  establish(cluster.state(), gathering, succession(gathering), effects);
+  const bool alarmed = std::ranges::any_of(effects, [](const Effect& effect) {
+    auto* event = std::get_if<Event>(&effect);
+    return event && event->severity == Severity::kAlarm &&
+           event->text == "web is online on node1 and node2 at once";
+  });
+  EXPECT_TRUE(alarmed);
+}
+
+TEST(Establish, KeepsAFenceOpenUntilItsExecutorSaysOtherwise) {
+  Cluster cluster(3);
+  cluster.has_fencer();
+  State donor = cluster.state();
+  const OrderId order{kOld, 9};
+  donor.nodes[node(3)].fences[node(2)] = FenceOrder{.id = order, .executor = node(2)};
+  Hello begun = live(6);
+  begun.fencing[node(3)] = order;
+  auto open = [&](std::map<NodeId, Hello> hellos) {
+    return established(donor, gather(std::move(hellos))).nodes.at(node(3)).fences.size();
+  };
+  EXPECT_EQ(open({{node(1), live(6)}, {node(2), begun}, {node(3), cold(6)}}), 1u);
+  EXPECT_EQ(open({{node(1), live(6)}, {node(2), live(6)}, {node(3), cold(6)}}), 0u);
+  EXPECT_EQ(open({{node(1), live(6)}, {node(3), live(6)}}), 1u) << "the executor is lost with it";
+}
+
+TEST(Stability, NeedsEverybodyOrAQuorumThatLeavesNone) {
+  Cluster three(3);
+  const NodeSet all{node(1), node(2), node(3)};
+  EXPECT_TRUE(stable(three.spec, all, {}, all));
+  EXPECT_TRUE(stable(three.spec, all, {}, {node(1), node(2)})) << "one of three can never be quorate";
+  EXPECT_FALSE(stable(three.spec, all, {}, {node(1)}));
+  Cluster two(2);
+  EXPECT_FALSE(stable(two.spec, {node(1), node(2)}, {}, {node(1)})) << "either of two can be quorate alone";
+  EXPECT_TRUE(stable(two.spec, {node(1), node(2)}, {node(2)}, {node(1)}))
+      << "but not when it is known to be off";
+}
+
+TEST(Stability, AsksLessOfAFenceButStillAQuorum) {
+  Cluster three(3);
+  const NodeSet all{node(1), node(2), node(3)};
+  EXPECT_TRUE(fence_stable(three.spec, all, {}, node(3), {node(1), node(2)}));
+  EXPECT_FALSE(fence_stable(three.spec, all, {node(2)}, node(3), {node(1)}))
+      << "one of three does not fence two";
+  Cluster two(2);
+  EXPECT_TRUE(fence_stable(two.spec, {node(1), node(2)}, {node(2)}, node(2), {node(1)}));
+}
+
+}  // namespace
+}  // namespace komainu::core

@@ -1,0 +1,117 @@
+// This node's part in the cluster: one replica, what feeds it and what it wants done.
+//
+//   channel ──▶ ┐                        ┌──▶ channel          Send
+//   executor ─▶ ├─ inputs ─▶ Replica ─▶ ─┼──▶ executor         Execute, Probe, fences, Yield
+//   operators ▶ ┤                        ├──▶ store            Store
+//   timer ────▶ ┘                        └──▶ events, answers
+//
+// Inputs are queued and taken one by one on the loop, so nothing ever happens inside something else.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "channel/channel.h"
+#include "core/replica.h"
+#include "engine/cluster/stream_record.h"
+#include "engine/executor/executor.h"
+#include "engine/loop/loop.h"
+
+namespace komainu::engine {
+
+// What the node needs and does not own.
+struct NodeParts {
+  Loop& loop;
+  channel::Channel& channel;
+  drivers::Services services;
+  // Writes the store off the loop and calls back on it.
+  std::function<void(core::Durable, std::function<void(bool)>)> write_store;
+  // Keeps a StreamRecord for `komainu replay`; drops it rather than waiting.
+  std::function<void(std::string)> keep;
+  // Another configuration is active: the administrator's file follows it.
+  std::function<void(const core::Spec&)> publish_config;
+  std::function<void(const core::Event&)> tell;
+};
+
+class Node {
+ public:
+  Node(NodeParts parts, NodeId self, std::uint64_t boot, core::SpecPtr spec, core::Durable stored);
+  Node(const Node&) = delete;
+  Node& operator=(const Node&) = delete;
+
+  // Looks what runs here, and takes part.
+  void start();
+  // Moves the groups away; calls `done` once nothing runs here and the others know, or after `patience`.
+  void leave(Duration patience, std::function<void()> done);
+  // Puts the request into the stream; `answer` is called once, from the loop.
+  void submit(core::Request request, std::function<void(core::Answer)> answer);
+
+  const core::Replica& replica() const { return *replica_; }
+  std::map<std::string, std::uint64_t> counters() const;
+
+ private:
+  void feed(core::Input input);
+  void schedule();
+  void drain();
+  drivers::Task<void> watch_channel();
+  void keep(decltype(StreamRecord::what) what);
+  void beat();
+  void begin_replica();
+  void check_leaving();
+  void begin_job(drivers::Task<void> job);
+
+  void take(core::RingChange& change);
+  void take(core::QuorumVerdict& verdict);
+  void take(channel::Lost& lost);
+  void take(channel::Delivered& delivered);
+  void take(core::LinkChange& change);
+  void take(channel::Misbehaved& misbehaved);
+  void take(channel::Done& done);
+  void take(channel::Stopped& stopped);
+
+  void apply(core::Send& send);
+  void apply(core::Execute& execute);
+  void apply(core::Prepare& prepare);
+  void apply(core::Probe& probe);
+  void apply(core::ExecuteFence& fence);
+  void apply(core::CancelFence& cancel);
+  void apply(core::Yield& yield);
+  void apply(core::Store& store);
+  void apply(core::Rejoin& rejoin);
+  void apply(core::SpecActivated& activated);
+  void apply(core::SpecProposed& proposed);
+  void apply(core::Answer& answer);
+  void apply(core::RestartOs& restart);
+  void apply(core::Event& event);
+
+  NodeParts parts_;
+  const NodeId self_;
+  const std::uint64_t boot_;
+  core::Durable stored_;
+  core::SpecPtr spec_;
+  Executor executor_;
+  std::unique_ptr<core::Replica> replica_;
+  std::deque<core::Input> inputs_;
+  bool scheduled_ = false;
+  bool begin_again_ = false;
+  Loop::Timer timer_;
+  drivers::Run<void> channel_watch_;
+  core::ViewId kept_view_;
+  std::map<std::uint64_t, std::function<void(core::Answer)>> answers_;
+  std::uint64_t next_request_ = 0;
+  std::uint64_t inputs_dropped_ = 0;
+  std::uint64_t malformed_ = 0;
+  std::vector<std::unique_ptr<drivers::Run<void>>> jobs_;
+  struct Leave {
+    LocalTime until;
+    std::function<void()> done;
+  };
+  std::optional<Leave> leaving_;
+};
+
+}  // namespace komainu::engine

@@ -1,0 +1,39 @@
+// Runs the decision code over a recorded stream again: the same inputs, the same events.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "core/replica.h"
+#include "engine/cluster/stream_record.h"
+
+namespace komainu::engine {
+
+class Replay {
+ public:
+  // Called for each event with when it happened (microseconds since 1970).
+  using Sink = std::function<void(std::int64_t wall_us, const core::Event&)>;
+  explicit Replay(Sink sink) : sink_(std::move(sink)) {}
+
+  // An error says what is wrong with the record; the replay goes on with the next.
+  Result<void> take(const StreamRecord& record);
+
+  // Established views whose state was decided differently from the record: a bug, or another version of
+  // komainu.
+  std::uint64_t differences() const { return differences_; }
+  std::uint64_t messages() const { return messages_; }
+  const core::Replica* replica() const { return replica_.get(); }
+
+ private:
+  void step(const StreamRecord& record, const core::Input& input);
+
+  Sink sink_;
+  std::unique_ptr<core::Replica> replica_;
+  bool follows_ = false;  // has held a recorded state since it began
+  std::uint64_t differences_ = 0;
+  std::uint64_t messages_ = 0;
+};
+
+}  // namespace komainu::engine

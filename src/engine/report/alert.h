@@ -1,0 +1,35 @@
+// The operator's hook: a command that is run on every alarm, with the alarm in its environment.
+//
+//   KOMAINU_SEVERITY=alarm  KOMAINU_KIND=…  KOMAINU_NODE, KOMAINU_GROUP (numbers)  KOMAINU_TEXT=…
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "core/effects.h"
+#include "drivers/services.h"
+
+namespace komainu::engine {
+
+class Alert {
+ public:
+  // Alarms that come while so many commands run are dropped and counted: a storm must not become a fork bomb.
+  static constexpr std::size_t kMaxRunning = 4;
+
+  explicit Alert(const drivers::Services& services) : services_(services) {}
+
+  // `command` is given to /bin/sh; empty: nothing is run.
+  void raise(const std::string& command, const core::Event& event);
+  std::uint64_t dropped() const { return dropped_; }
+
+ private:
+  drivers::Task<void> run(drivers::Command command);
+
+  drivers::Services services_;
+  std::vector<std::unique_ptr<drivers::Run<void>>> running_;
+  std::uint64_t dropped_ = 0;
+};
+
+}  // namespace komainu::engine

@@ -1,0 +1,150 @@
+#include <fmt/format.h>
+
+#include <boost/json.hpp>
+#include <map>
+
+#include "api/documents/json.h"
+#include "config/diagnostic.h"
+#include "config/parse.h"
+#include "config/reference.h"
+#include "config/show.h"
+#include "drivers/driver.h"
+#include "komainu/commands.h"
+#include "komainu/request.h"
+
+namespace komainu::cli {
+namespace {
+
+params::Registry driver_types() {
+  params::Registry registry;
+  drivers::declare_types(registry);
+  return registry;
+}
+
+void tell(const Session& session, const config::Parsed& parsed, const std::string& name,
+          const std::string& text) {
+  if (parsed.diagnostics.empty()) return;
+  session.err << config::render(parsed.diagnostics, name, text,
+                                session.err_style.colour ? config::Colour::kAlways : config::Colour::kNever);
+}
+
+// The configuration in the file, with its mistakes told; unset: it cannot be used.
+std::optional<core::Spec> read(const Session& session, const std::string& file, std::string& text,
+                               const core::Spec* current = nullptr) {
+  auto content = config::read_file(file);
+  if (!content) {
+    fail(session, Exit::kRefused, content.error().what, content.error().help);
+    return std::nullopt;
+  }
+  text = std::move(*content);
+  config::Parsed parsed = config::parse(text, driver_types(), current);
+  tell(session, parsed, file, text);
+  return std::move(parsed.spec);
+}
+
+struct Active {
+  core::Spec spec;
+  std::string text;
+};
+
+api::Answer<Active> active(const Session& session) {
+  auto document = session.client().get<api::ConfigDocument>("/v1/config");
+  if (!document) return std::unexpected(std::move(document.error()));
+  config::Parsed parsed = config::parse(document->text, driver_types());
+  if (!parsed.spec) {
+    tell(session, parsed, "the active configuration", document->text);
+    return std::unexpected(api::Client::misunderstood(
+        Error{"the active configuration has mistakes by the rules of this version", {}}));
+  }
+  parsed.spec->version = document->version;
+  return Active{std::move(*parsed.spec), std::move(document->text)};
+}
+
+}  // namespace
+
+Exit check_config(const Session& session, const std::string& file) {
+  auto text = config::read_file(file);
+  if (!text) return fail(session, Exit::kRefused, text.error().what, text.error().help);
+  const config::Parsed parsed = config::parse(*text, driver_types());
+  if (session.json) {
+    boost::json::array problems;
+    for (const config::Diagnostic& diagnostic : parsed.diagnostics) problems.push_back(to_json(diagnostic));
+    session.out << boost::json::serialize(
+                       boost::json::object{{"valid", parsed.spec.has_value()}, {"diagnostics", problems}})
+                << "\n";
+  } else {
+    tell(session, parsed, file, *text);
+    if (parsed.spec)
+      session.out << fmt::format("{} is valid (nodes: {}, groups: {}, monitors: {})\n", file,
+                                 parsed.spec->nodes.size(), parsed.spec->groups.size(),
+                                 parsed.spec->monitors.size());
+  }
+  return parsed.spec ? Exit::kDone : Exit::kRefused;
+}
+
+Exit config_reference(const Session& session, const std::string& topic) {
+  const params::Registry registry = driver_types();
+  if (session.json) {
+    session.out << boost::json::serialize(config::reference_json(registry)) << "\n";
+    return Exit::kDone;
+  }
+  const std::string text = config::reference(registry, topic);
+  if (text.empty())
+    return fail(session, Exit::kUsage,
+                fmt::format("the configuration has no section and no type '{}'", topic),
+                "`komainu config reference` shows all of them");
+  session.out << text;
+  return Exit::kDone;
+}
+
+Exit show_config(const Session& session, bool full) {
+  if (full) {
+    auto now = active(session);
+    if (!now) return fail(session, now.error());
+    session.out << config::show(now->spec);
+    return Exit::kDone;
+  }
+  auto document = session.client().get<api::ConfigDocument>("/v1/config");
+  if (!document) return fail(session, document.error());
+  session.out << (session.json ? api::to_json(*document) + "\n" : document->text);
+  return Exit::kDone;
+}
+
+Exit diff_config(const Session& session, const std::string& file) {
+  auto now = active(session);
+  if (!now) return fail(session, now.error());
+  std::string text;
+  auto wanted = read(session, file, text, &now->spec);
+  if (!wanted) return Exit::kRefused;
+  const std::vector<std::string> changes = config::diff(now->spec, *wanted);
+  if (session.json) {
+    session.out << boost::json::serialize(
+                       boost::json::object{{"changes", boost::json::array(changes.begin(), changes.end())}})
+                << "\n";
+    return Exit::kDone;
+  }
+  for (const std::string& change : changes) session.out << printable(change) << "\n";
+  if (changes.empty())
+    session.out << fmt::format("{} means the same as configuration {}\n", file, now->spec.version);
+  return Exit::kDone;
+}
+
+Exit apply_config(const Session& session, const std::string& file) {
+  auto now = active(session);
+  if (!now) return fail(session, now.error());
+  std::string text;
+  auto wanted = read(session, file, text, &now->spec);
+  if (!wanted) return Exit::kRefused;
+  if (text == now->text) {
+    session.out << fmt::format("{} is configuration {} already\n", file, now->spec.version);
+    return Exit::kDone;
+  }
+  const std::vector<std::string> changes = config::diff(now->spec, *wanted);
+  std::string intent = fmt::format("applying {} to all nodes or to none:", file);
+  for (const std::string& change : changes) intent += "\n  " + printable(change);
+  if (changes.empty()) intent += " it means the same as what is active";
+  if (!session.json) session.err << intent << "\n";
+  return request(session, {.target = "/v1/config/apply", .body = std::move(text), .intent = {}});
+}
+
+}  // namespace komainu::cli

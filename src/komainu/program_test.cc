@@ -1,0 +1,492 @@
+// The command line as an operator uses it, against the real server in front of real replicas of two nodes.
+#include "komainu/program.h"
+
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <future>
+#include <sstream>
+#include <thread>
+
+#include "api/server.h"
+#include "api/testing.h"
+#include "config/parse.h"
+#include "drivers/driver.h"
+#include "engine/cluster/stream_record.h"
+#include "engine/files/ring_file.h"
+#include "komainu/commands.h"
+#include "wire/wire.h"
+
+namespace komainu::cli {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::MatchesRegex;
+using ::testing::Not;
+using ::testing::StartsWith;
+
+const std::string kConfig = R"([cluster]
+name = "shop"
+
+[[node]]
+name  = "guest1"
+links = ["10.0.1.11", "192.168.50.11"]
+
+[[node]]
+name  = "guest2"
+links = ["10.0.1.12", "192.168.50.12"]
+
+[[fencing]]
+device = [ { type = "agent", agent = "fence_virt" } ]
+
+[[group]]
+name   = "web"
+prefer = ["guest1", "guest2"]
+
+  [[group.resource]]
+  name = "nginx"
+  type = "systemd"
+  unit = "nginx.service"
+
+[[monitor]]
+name      = "public-lan"
+type      = "nic-link"
+interface = "eth1"
+affects   = ["web"]
+)";
+
+config::Parsed parsed(std::string_view text, const core::Spec* current = nullptr) {
+  params::Registry registry;
+  drivers::declare_types(registry);
+  return config::parse(text, registry, current);
+}
+
+core::Spec two_nodes() {
+  config::Parsed made = parsed(kConfig);
+  for (const config::Diagnostic& diagnostic : made.diagnostics) ADD_FAILURE() << diagnostic.what;
+  return made.spec ? *made.spec : core::Spec{};
+}
+
+std::string temporary_folder() {
+  std::string folder = "/tmp/komainu-cli-XXXXXX";
+  return mkdtemp(folder.data());
+}
+
+struct Said {
+  Exit exit;
+  std::string out, err;
+};
+
+Said say(std::vector<std::string> words, const std::string& socket,
+         std::function<std::optional<std::string>(const std::string&)> ask = {}) {
+  std::ostringstream out, err;
+  Session session{
+      .out = out, .err = err, .style = {}, .err_style = {}, .ask = std::move(ask), .socket = socket};
+  const Exit exit = run(words, session);
+  return {exit, out.str(), err.str()};
+}
+
+class OnACluster : public ::testing::Test {
+ protected:
+  OnACluster() {
+    for (NodeId id : {NodeId{0}, NodeId{1}})
+      daemons_.at(id).reader =
+          [](std::string_view text,
+             const core::Spec& active) -> std::expected<core::SpecPtr, std::vector<api::ConfigProblem>> {
+        config::Parsed made = parsed(text, &active);
+        if (made.spec) return std::make_shared<const core::Spec>(*made.spec);
+        return std::unexpected(std::vector<api::ConfigProblem>{{0, 0, "mistaken"}});
+      };
+    daemons_.pass(30s);  // groups have started
+    auto listening = api::Server::listen(context_, daemons_.at(NodeId{0}),
+                                         {.path = folder_ + "/api.sock", .group = "root"});
+    if (!listening) throw std::runtime_error(listening.error().what);
+    server_.emplace(std::move(*listening));
+    tick();
+    loop_ = std::thread([this] { context_.run(); });
+  }
+  ~OnACluster() override {
+    boost::asio::post(context_, [this] {
+      server_.reset();
+      ticker_.cancel();
+      done_ = true;
+    });
+    loop_.join();
+    std::filesystem::remove_all(folder_);
+  }
+
+  void tick() {
+    ticker_.expires_after(std::chrono::milliseconds(10));
+    ticker_.async_wait([this](boost::system::error_code) {
+      if (done_) return;
+      daemons_.pass(50ms);
+      tick();
+    });
+  }
+  // On the loop, where the replicas live.
+  void with(std::function<void(api::testing::Daemons&)> what) {
+    std::promise<void> done;
+    boost::asio::post(context_, [&] {
+      what(daemons_);
+      done.set_value();
+    });
+    done.get_future().wait();
+  }
+  Said say(std::vector<std::string> words,
+           std::function<std::optional<std::string>(const std::string&)> ask = {}) {
+    return cli::say(std::move(words), folder_ + "/api.sock", std::move(ask));
+  }
+  std::string file(const std::string& name, const std::string& text) {
+    const std::string path = folder_ + "/" + name;
+    std::ofstream(path) << text;
+    return path;
+  }
+
+  std::string folder_ = temporary_folder();
+  api::testing::Daemons daemons_{two_nodes()};
+  boost::asio::io_context context_;
+  std::optional<api::Server> server_;
+  boost::asio::steady_timer ticker_{context_};
+  bool done_ = false;
+  std::thread loop_;
+};
+
+TEST_F(OnACluster, ShowsTheStatus) {
+  Said said = say({"status"});
+  EXPECT_EQ(said.exit, Exit::kDone) << said.err;
+  EXPECT_THAT(said.out, AllOf(StartsWith("shop: "), HasSubstr("web  online on guest1  nginx")));
+  EXPECT_THAT(say({"status", "--json"}).out, StartsWith(R"({"version":)"));
+  EXPECT_THAT(say({"cluster", "status"}).out, AllOf(HasSubstr("NODES"), Not(HasSubstr("GROUPS"))));
+  EXPECT_THAT(say({"fence", "status"}).out, HasSubstr("level 1: agent"));
+}
+
+TEST_F(OnACluster, MovesAGroupAndSaysWhatHappened) {
+  Said said = say({"group", "move", "web", "to", "guest2"});
+  EXPECT_EQ(said.exit, Exit::kDone) << said.err;
+  EXPECT_THAT(said.out, MatchesRegex("web is online on guest2 after [0-9.]+ s\n"));
+  EXPECT_THAT(said.err,
+              StartsWith("moving web from guest1 to guest2: it stops there before it starts here\n"));
+  EXPECT_THAT(said.err, AllOf(HasSubstr("web is stopped on guest1"), HasSubstr("web is online on guest2")));
+  EXPECT_THAT(say({"group", "move", "web"}).out, StartsWith("web is online on guest1"));
+}
+
+TEST_F(OnACluster, StopsAndStartsAGroup) {
+  Said stopped = say({"group", "stop", "web"});
+  EXPECT_EQ(stopped.exit, Exit::kDone) << stopped.err;
+  EXPECT_THAT(stopped.out, StartsWith("web is stopped by the operator after "));
+  Said started = say({"group", "start", "web", "on", "guest2"});
+  EXPECT_EQ(started.exit, Exit::kDone) << started.err;
+  EXPECT_THAT(started.out, StartsWith("web is online on guest2 after "));
+}
+
+TEST_F(OnACluster, AnswersPrograms) {
+  Said said = say({"group", "stop", "web", "--json"});
+  EXPECT_THAT(said.out,
+              MatchesRegex(R"(\{"reached":true,"text":"web is stopped by the operator","elapsed_us":[0-9]+\})"
+                           "\n"));
+  EXPECT_THAT(say({"group", "start", "web", "--no-wait", "--json"}).out,
+              StartsWith(R"({"reached":true,"text":"start web")"));
+}
+
+TEST_F(OnACluster, DrainsANodeAndTakesItBack) {
+  Said drained = say({"node", "drain", "guest1"});
+  EXPECT_EQ(drained.exit, Exit::kDone) << drained.err;
+  EXPECT_THAT(drained.err, StartsWith("web will leave guest1\n"));
+  EXPECT_THAT(drained.out, StartsWith("guest1 runs nothing after "));
+  Said resumed = say({"node", "resume", "guest1"});
+  EXPECT_EQ(resumed.exit, Exit::kDone) << resumed.err;
+}
+
+TEST_F(OnACluster, NamesWhatStaysOnADrainedNodeAndWhy) {
+  ASSERT_EQ(say({"node", "standby", "guest2"}).exit, Exit::kDone);
+  Said said = say({"node", "drain", "guest1"});
+  EXPECT_EQ(said.exit, Exit::kRefused);
+  EXPECT_THAT(said.out, AllOf(HasSubstr("web stays on guest1"), HasSubstr("guest2: no: ")));
+}
+
+TEST_F(OnACluster, SaysWhyAGroupCannotStart) {
+  ASSERT_EQ(say({"group", "stop", "web"}).exit, Exit::kDone);
+  for (std::string node : {"guest1", "guest2"}) ASSERT_EQ(say({"node", "standby", node}).exit, Exit::kDone);
+  Said said = say({"group", "start", "web"});
+  EXPECT_EQ(said.exit, Exit::kRefused);
+  EXPECT_THAT(said.out, HasSubstr("not done: web cannot start: guest1: no: "));
+}
+
+TEST_F(OnACluster, StopsWaitingWhenTold) {
+  with([](auto& daemons) { daemons.executes = false; });
+  Said said = say({"group", "move", "web", "--timeout", "50ms"});
+  EXPECT_EQ(said.exit, Exit::kTimedOut);
+  EXPECT_THAT(said.out, StartsWith("not done: web is stopping on guest1 after "));
+  EXPECT_THAT(said.err, HasSubstr("it goes on in the background"));
+}
+
+TEST_F(OnACluster, RefusesWhatTheClusterRefuses) {
+  ASSERT_EQ(say({"node", "standby", "guest2"}).exit, Exit::kDone);
+  Said said = say({"group", "move", "web", "guest2"});
+  EXPECT_EQ(said.exit, Exit::kRefused);
+  EXPECT_THAT(said.err, HasSubstr("komainu: guest2 takes no groups"));
+}
+
+TEST_F(OnACluster, SuspendsAMonitor) {
+  EXPECT_EQ(say({"monitor", "suspend", "public-lan"}).exit, Exit::kDone);
+  EXPECT_THAT(say({"status"}).out, HasSubstr("public-lan    suspended"));
+  EXPECT_EQ(say({"monitor", "resume", "public-lan"}).exit, Exit::kDone);
+}
+
+TEST_F(OnACluster, AsksBeforeItBelievesThatANodeIsOff) {
+  with([](auto& daemons) { daemons.join({NodeId{0}}); });
+  EXPECT_EQ(say({"fence", "confirm", "guest2"}).exit, Exit::kUsage);
+  EXPECT_EQ(say({"fence", "confirm", "guest2"}, [](auto) { return "y"; }).exit, Exit::kUsage);
+  Said said = say({"fence", "confirm", "guest2"}, [](const std::string& question) {
+    EXPECT_THAT(question,
+                AllOf(HasSubstr("You vouch that guest2 is off"), HasSubstr("Type guest2 to go on")));
+    return "guest2";
+  });
+  EXPECT_EQ(said.exit, Exit::kDone) << said.err;
+  EXPECT_THAT(say({"status"}).out, HasSubstr("guest2    settled"));
+}
+
+TEST_F(OnACluster, TellsThatTheNodeIsInNoView) {
+  with([](auto& daemons) { daemons.join({NodeId{0}}, false); });
+  Said said = say({"group", "stop", "web"});
+  EXPECT_EQ(said.exit, Exit::kNoView);
+  EXPECT_THAT(say({"status"}).out, HasSubstr("alarm: guest1 has no quorum"));
+}
+
+TEST_F(OnACluster, SuggestsNames) {
+  Said said = say({"group", "stop", "wbe"});
+  EXPECT_EQ(said.exit, Exit::kUsage);
+  EXPECT_THAT(said.err, HasSubstr("there is no group 'wbe'\n  did you mean 'web'?"));
+  EXPECT_EQ(say({"explain", "wbe"}).exit, Exit::kUsage);
+}
+
+TEST_F(OnACluster, ShowsEventsAndExplains) {
+  ASSERT_EQ(say({"group", "move", "web"}).exit, Exit::kDone);
+  Said events = say({"events"});
+  EXPECT_THAT(events.out, HasSubstr("web is online on guest2"));
+  Said last = say({"events", "--last", "1", "--json"});
+  EXPECT_EQ(std::ranges::count(last.out, '\n'), 1);
+  Said explained = say({"explain", "web"});
+  EXPECT_THAT(explained.out, StartsWith("web is online on guest2\n\nWHAT HAPPENED from "));
+  EXPECT_THAT(explained.out, HasSubstr("    +0.000 s  root: move web to guest2\n"))
+      << "the request is the first symptom";
+  EXPECT_THAT(explained.out, HasSubstr("WHY THERE, best place first\n"));
+}
+
+TEST_F(OnACluster, ShowsDiffsAndAppliesTheConfiguration) {
+  EXPECT_EQ(say({"config", "show"}).out, kConfig);
+  EXPECT_THAT(say({"config", "show", "--full"}).out, HasSubstr("failback"));
+  std::string changed = kConfig;
+  changed.replace(changed.find("prefer = "), 0, "failback = \"automatic\"\n");
+  const std::string path = file("changed.toml", changed);
+  EXPECT_THAT(say({"config", "diff", path}).out, HasSubstr("failback"));
+  Said applied = say({"config", "apply", path});
+  EXPECT_EQ(applied.exit, Exit::kDone) << applied.err;
+  EXPECT_EQ(say({"config", "show"}).out, changed);
+  EXPECT_THAT(say({"config", "apply", path}).out, HasSubstr("is configuration 2 already"));
+  Said broken = say({"config", "apply", file("broken.toml", changed + "nonsense = 1\n")});
+  EXPECT_EQ(broken.exit, Exit::kRefused);
+  EXPECT_THAT(broken.err, HasSubstr("nonsense"));
+}
+
+TEST_F(OnACluster, CompletesCommandsOptionsAndLiveNames) {
+  EXPECT_EQ(say({"complete", "--", "gr"}).out, "group\tStart, stop, move groups\n");
+  EXPECT_EQ(say({"complete", "--", "group", "move", ""}).out, "web\n");
+  EXPECT_EQ(say({"complete", "--", "group", "move", "web", ""}).out, "guest1\nguest2\n");
+  EXPECT_EQ(say({"complete", "--", "group", "move", "web", "to", "guest2"}).out, "guest2\n");
+  EXPECT_EQ(say({"complete", "--", "group", "move", "--timeout", "3s", ""}).out, "web\n");
+  EXPECT_EQ(say({"complete", "--", "monitor", "suspend", "pub"}).out, "public-lan\n");
+  EXPECT_EQ(say({"complete", "--", "config", "apply", ""}).out, "@files\n");
+  EXPECT_THAT(say({"complete", "--", "group", "move", "--no"}).out, StartsWith("--no-wait\t"));
+  EXPECT_EQ(say({"complete", "--", "nonsense", ""}).out, "");
+}
+
+TEST(WithoutADaemon, SaysWhatToDo) {
+  Said said = say({"status"}, "/tmp/komainu-no-such-socket");
+  EXPECT_EQ(said.exit, Exit::kNotReachable);
+  EXPECT_THAT(said.err, HasSubstr("is it running on this node? `systemctl status komainud`"));
+  EXPECT_EQ(say({"group", "move", "web"}, "/tmp/komainu-no-such-socket").exit, Exit::kNotReachable);
+  EXPECT_EQ(say({"complete", "--", "group", "move", ""}, "/tmp/komainu-no-such-socket").exit, Exit::kDone);
+}
+
+TEST(WithoutADaemon, ChecksAConfiguration) {
+  const std::string folder = temporary_folder();
+  std::ofstream(folder + "/good.toml") << kConfig;
+  std::ofstream(folder + "/bad.toml") << "[cluster]\nnam = \"x\"\n[[node]]\nname = 3\n";
+  EXPECT_THAT(say({"config", "check", folder + "/good.toml"}, "").out, HasSubstr("is valid (nodes: 2"));
+  Said bad = say({"config", "check", folder + "/bad.toml"}, "");
+  EXPECT_EQ(bad.exit, Exit::kRefused);
+  EXPECT_THAT(bad.err, AllOf(HasSubstr(":2:1"), HasSubstr(":4:8")));
+  EXPECT_THAT(say({"config", "check", "--json", folder + "/bad.toml"}, "").out,
+              StartsWith(R"({"valid":false)"));
+  EXPECT_THAT(say({"config", "reference", "floating-ip"}, "").out, HasSubstr("address"));
+  EXPECT_EQ(say({"config", "reference", "flaoting-ip"}, "").exit, Exit::kUsage);
+  std::filesystem::remove_all(folder);
+}
+
+TEST(TheLanguage, SuggestsWhatWasMeant) {
+  struct Case {
+    std::vector<std::string> words;
+    std::string what;
+  };
+  for (const Case& c : {Case{{"statsu"}, "'statsu' is no command\n  did you mean 'status'?"},
+                        Case{{"group", "mvoe", "web"}, "'group mvoe' is no command\n  did you mean 'move'?"},
+                        Case{{"group", "move", "web", "--no-wiat"},
+                             "group move has no option --no-wiat\n  did you mean '--no-wait'?"},
+                        Case{{"group", "move"}, "group move: GROUP is required"},
+                        Case{{"group", "move", "web", "--timeout", "soon"}, "expected a duration"},
+                        Case{{"help", "exit-cods"}, "did you mean 'exit-codes'?"},
+                        Case{{"group"}, "Commands:"}, Case{{}, "Commands:"}}) {
+    Said said = say(c.words, "");
+    EXPECT_EQ(said.exit, Exit::kUsage);
+    EXPECT_THAT(said.err, HasSubstr(c.what));
+  }
+}
+
+TEST(TheLanguage, ExplainsItself) {
+  EXPECT_THAT(say({"help"}, "").out, HasSubstr("Usage: komainu [OPTIONS] COMMAND"));
+  EXPECT_THAT(say({"help", "group", "move"}, "").out,
+              HasSubstr("Usage: komainu group move [OPTIONS] GROUP [[to] NODE]"));
+  EXPECT_EQ(say({"group", "move", "--help"}, "").out, say({"help", "group", "move"}, "").out);
+  EXPECT_THAT(say({"help", "exit-codes"}, "").out, HasSubstr("  4  not finished in time"));
+  EXPECT_THAT(say({"--version"}, "").out, StartsWith("komainu "));
+}
+
+// ---- making a cluster
+
+class MakingACluster : public ::testing::Test {
+ protected:
+  MakingACluster() { std::ofstream(first_.config) << kConfig; }
+  ~MakingACluster() override { std::filesystem::remove_all(folder_); }
+
+  static Places places(const std::string& folder) {
+    std::filesystem::create_directories(folder);
+    return {folder + "/cluster.toml", folder + "/join.bundle", folder + "/corosync.conf",
+            folder + "/authkey"};
+  }
+  static std::string content(const std::string& path) {
+    std::ifstream file(path);
+    return {std::istreambuf_iterator<char>(file), {}};
+  }
+  static unsigned mode(const std::string& path) {
+    struct stat about{};
+    return stat(path.c_str(), &about) == 0 ? about.st_mode & 0777 : 0;
+  }
+
+  std::string folder_ = temporary_folder();
+  Places first_ = places(folder_ + "/first");
+  Places second_ = places(folder_ + "/second");
+  std::ostringstream out_, err_;
+  Session session_{.out = out_, .err = err_, .style = {}, .err_style = {}};
+};
+
+TEST_F(MakingACluster, GivesTheSecondNodeWhatTheFirstHas) {
+  ASSERT_EQ(init_cluster(session_, first_, false), Exit::kDone) << err_.str();
+  EXPECT_EQ(mode(first_.bundle), 0600u);
+  EXPECT_EQ(mode(first_.corosync_key), 0400u);
+  EXPECT_THAT(content(first_.corosync_conf), HasSubstr("cluster_name: shop"));
+  EXPECT_EQ(content(first_.corosync_key).size(), 256u);
+  EXPECT_THAT(out_.str(), HasSubstr("komainu cluster join FILE"));
+  ASSERT_EQ(join_cluster(session_, second_, first_.bundle), Exit::kDone) << err_.str();
+  EXPECT_EQ(content(second_.config), kConfig);
+  EXPECT_EQ(content(second_.corosync_conf), content(first_.corosync_conf));
+  EXPECT_EQ(content(second_.corosync_key), content(first_.corosync_key));
+  EXPECT_EQ(mode(second_.corosync_key), 0400u);
+}
+
+TEST_F(MakingACluster, KeepsTheKeyUnlessANewOneIsWanted) {
+  ASSERT_EQ(init_cluster(session_, first_, false), Exit::kDone);
+  const std::string key = content(first_.corosync_key);
+  ASSERT_EQ(init_cluster(session_, first_, false), Exit::kDone);
+  EXPECT_EQ(content(first_.corosync_key), key);
+  ASSERT_EQ(init_cluster(session_, first_, true), Exit::kDone);
+  EXPECT_NE(content(first_.corosync_key), key);
+}
+
+TEST_F(MakingACluster, KeepsWhatStoodThereBefore) {
+  std::ofstream(first_.corosync_conf) << "somebody's";
+  ASSERT_EQ(init_cluster(session_, first_, false), Exit::kDone);
+  EXPECT_EQ(content(first_.corosync_conf + ".before-komainu"), "somebody's");
+}
+
+TEST_F(MakingACluster, JoinsWithFilesInPlace) {
+  ASSERT_EQ(init_cluster(session_, first_, false), Exit::kDone);
+  std::filesystem::copy(first_.config, second_.config);
+  EXPECT_EQ(join_cluster(session_, second_, std::nullopt), Exit::kRefused) << "the key is missing";
+  std::filesystem::copy(first_.corosync_key, second_.corosync_key);
+  EXPECT_EQ(join_cluster(session_, second_, std::nullopt), Exit::kDone) << err_.str();
+  EXPECT_EQ(content(second_.corosync_conf), content(first_.corosync_conf));
+}
+
+TEST_F(MakingACluster, ChangesNothingForABrokenBundleOrConfiguration) {
+  for (std::string broken : {"", "{", "[]", "{}", R"({"cluster.toml": "x", "corosync-key": "abc"})",
+                             R"({"cluster.toml": "x", "corosync-key": "00"})"}) {
+    std::ofstream(folder_ + "/broken") << broken;
+    EXPECT_EQ(join_cluster(session_, second_, folder_ + "/broken"), Exit::kRefused) << broken;
+  }
+  EXPECT_FALSE(std::filesystem::exists(second_.config));
+  std::ofstream(first_.config) << "[cluster]\n";
+  EXPECT_EQ(init_cluster(session_, first_, false), Exit::kRefused);
+  EXPECT_FALSE(std::filesystem::exists(first_.corosync_key));
+  EXPECT_EQ(join_cluster(session_, second_, folder_ + "/nothing"), Exit::kRefused);
+}
+
+// ---- replay
+
+TEST(Replaying, ShowsWhatHappenedAgain) {
+  const std::string folder = temporary_folder();
+  const std::string path = folder + "/stream";
+  core::Durable durable;
+  auto spec = std::make_shared<core::Spec>(two_nodes());
+  durable.spec = spec;
+  {
+    engine::RingFile ring(path);
+    const auto record = [&](LocalTime at, auto what) {
+      ASSERT_TRUE(
+          ring.append(engine::encode({at, 1'795'000'000'000'000 + at.since_boot.count(), std::move(what)})));
+    };
+    // One node that lives through a ring of its own, as the channel and the disk would tell it.
+    core::Replica replica({.self = NodeId{0}, .incarnation = {7}, .plans = false}, spec, durable);
+    record(LocalTime{1s}, engine::Began{NodeId{0}, {7}, 0, wire::encode(durable)});
+    const core::RingChange change{{1, 4}, {{NodeId{0}, 100}}, {NodeId{0}}};
+    const core::QuorumVerdict verdict{{1, 4}, true};
+    std::vector<core::Message> stream;
+    const auto step = [&](LocalTime at, const core::Input& input) {
+      for (core::Effect& effect : replica.step(at, input)) {
+        if (auto* send = std::get_if<core::Send>(&effect)) stream.push_back(std::move(send->message));
+        if (auto* store = std::get_if<core::Store>(&effect))
+          replica.step(at, core::Stored{store->token, true});
+      }
+    };
+    record(LocalTime{2s}, change);
+    step(LocalTime{2s}, change);
+    record(LocalTime{2s}, verdict);
+    step(LocalTime{2s}, verdict);
+    for (std::size_t next = 0; next < stream.size() && next < 20; ++next) {
+      const core::Message message = stream[next];
+      record(LocalTime{3s}, engine::Came{NodeId{0}, *wire::encode(message)});
+      step(LocalTime{3s}, core::Delivered{message});
+    }
+    ASSERT_EQ(replica.phase(), core::Phase::kEstablished);
+  }
+  Said said = say({"replay", path}, "");
+  EXPECT_EQ(said.exit, Exit::kDone) << said.err;
+  EXPECT_THAT(said.out, HasSubstr("guest1 joined"));
+  EXPECT_THAT(said.err, HasSubstr("the decisions are those that were recorded"));
+  Said nothing = say({"replay", folder + "/nothing"}, "");
+  EXPECT_EQ(nothing.exit, Exit::kRefused);
+  std::filesystem::remove_all(folder);
+}
+
+}  // namespace
+}  // namespace komainu::cli

@@ -1,0 +1,271 @@
+// The daemon: wiring only. What is made first is what must not hang later: the spawner is forked before there
+// is a thread, the configuration is read before the loop runs.
+#include <CLI/CLI.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/signal_set.hpp>
+#include <chrono>
+#include <csignal>
+#include <iostream>
+#include <memory>
+#include <optional>
+
+#include "api/server.h"
+#include "channel/channel.h"
+#include "config/corosync_conf.h"
+#include "config/parse.h"
+#include "drivers/driver.h"
+#include "engine/cluster/node.h"
+#include "engine/files/atomic_file.h"
+#include "engine/files/ring_file.h"
+#include "engine/files/writer.h"
+#include "engine/loop/loop.h"
+#include "engine/report/alert.h"
+#include "engine/report/journal.h"
+#include "engine/report/notify.h"
+#include "engine/services/netlink.h"
+#include "engine/services/systemd.h"
+#include "engine/spawner/spawner.h"
+#include "komainud/backend.h"
+#include "komainud/identity.h"
+#include "wire/wire.h"
+
+namespace komainu {
+namespace {
+
+constexpr Duration kLeavePatience = 60s;
+// EX_CONFIG of sysexits.h: starting again would not help, and systemd does not try
+// (packaging/komainud.service).
+constexpr int kExitMisconfigured = 78;
+constexpr std::size_t kMaxConfig = 4u << 20;
+
+struct Options {
+  std::string config = "/etc/komainu/cluster.toml";
+  std::string state = "/var/lib/komainu";
+  std::string socket{api::kSocketPath};
+  std::string corosync_conf = "/etc/corosync/corosync.conf";
+  std::string node;
+};
+
+[[noreturn]] void die(const Error& error) {
+  std::cerr << "komainud: " << error.what << '\n';
+  if (!error.help.empty()) std::cerr << "          " << error.help << '\n';
+  std::exit(kExitMisconfigured);
+}
+template <class T>
+T need(Result<T> result) {
+  if (!result) die(result.error());
+  return std::move(*result);
+}
+
+core::Spec read_config(const std::string& path, const params::Registry& registry) {
+  const std::optional<std::string> text = need(engine::read_whole(path, kMaxConfig));
+  if (!text) {
+    die({"there is no " + path,
+         "write one ('komainu config reference' lists what it may say), then 'komainu cluster init'"});
+  }
+  config::Parsed parsed = config::parse(*text, registry);
+  if (!parsed.spec) {
+    std::cerr << config::render(parsed.diagnostics, path, *text);
+    std::exit(kExitMisconfigured);
+  }
+  return std::move(*parsed.spec);
+}
+
+// Unset: this node has never been in a cluster. A store that cannot be believed is never used: it may know
+// less than this node once acknowledged.
+std::optional<core::Durable> read_store(const std::string& path, const std::string& cluster) {
+  const std::optional<std::string> bytes = need(engine::read_whole(path, wire::kMaxMessage));
+  if (!bytes) return std::nullopt;
+  Result<core::Durable> durable = wire::decode_durable(*bytes);
+  if (!durable) {
+    die({path + " is damaged: " + durable.error().what,
+         "if another node of the cluster is running, remove the file: this node then gets everything from "
+         "there"});
+  }
+  if (durable->spec->cluster != cluster) {
+    die({path + " belongs to cluster '" + durable->spec->cluster + "', not to '" + cluster + "'",
+         "remove it if this machine has moved to another cluster"});
+  }
+  return std::move(*durable);
+}
+
+class Daemon {
+ public:
+  explicit Daemon(const Options& options, std::unique_ptr<engine::Spawner> spawner)
+      : options_(options), spawner_(std::move(spawner)), journal_("komainud"), writer_(loop_.io()) {
+    drivers::declare_types(registry_);
+  }
+
+  int run() {
+    core::Spec configured = read_config(options_.config, registry_);
+    std::optional<core::Durable> stored = read_store(options_.state + "/store", configured.cluster);
+    if (stored && stored->spec->source != configured.source) {
+      journal_.warning(options_.config +
+                       " differs from the configuration that the cluster agreed on, which is used: "
+                       "'komainu config apply' makes it the cluster's");
+    }
+    core::SpecPtr spec = stored ? stored->spec : std::make_shared<const core::Spec>(std::move(configured));
+    const NodeId self = need(find_self(*spec, options_.node));
+
+    if (Result<void> locked = engine::lock_memory(); !locked) journal_.warning(locked.error().what);
+    netlink_ = need(engine::Netlink::open(loop_));
+    systemd_ = std::make_unique<engine::Systemd>(loop_);
+    const drivers::Services services{loop_, loop_, *spawner_, *spawner_, *systemd_, *netlink_, journal_};
+    channel_ = make_channel(*spec, self);
+    node_ = std::make_unique<engine::Node>(parts(services), self, boot_identity(), spec,
+                                           stored ? std::move(*stored) : core::Durable{});
+    alert_ = std::make_unique<engine::Alert>(services);
+    Backend backend(*node_, *channel_, registry_, events_, [this] { return counters(); });
+    api::ServerOptions server_options;
+    server_options.path = options_.socket;
+    server_options.warn = [this](const std::string& text) { journal_.warning(text); };
+    api::Server server = need(api::Server::listen(loop_.io(), backend, std::move(server_options)));
+
+    spawner_->attach(
+        loop_.io(), [this](const engine::spawner::Ready&) { node_->start(); },
+        [this](const std::string& why) {
+          journal_.alarm("the spawner is gone: " + why);
+          exit_code_ = 1;
+          loop_.stop();
+        });
+    boost::asio::signal_set signals(loop_.io(), SIGTERM, SIGINT);
+    signals.async_wait([this](const boost::system::error_code& error, int) {
+      if (!error) leave();
+    });
+    notify_.ready();
+    beat();
+    loop_.run();
+    return exit_code_;
+  }
+
+ private:
+  std::unique_ptr<channel::Channel> make_channel(const core::Spec& spec, NodeId self) {
+    if (spec.nodes.size() == 1) return channel::make_solo(self);
+    return need(channel::make_corosync({.self = self, .cluster = spec.cluster}));
+  }
+
+  engine::NodeParts parts(const drivers::Services& services) {
+    return {.loop = loop_,
+            .channel = *channel_,
+            .services = services,
+            .write_store =
+                [this](core::Durable durable, std::function<void(bool)> done) {
+                  auto write = [path = options_.state + "/store", bytes = wire::encode(durable)] {
+                    return engine::write_atomically(path, bytes, 0600);
+                  };
+                  const bool queued =
+                      writer_.submit(std::move(write), [this, done](const Result<void>& result) {
+                        if (!result) journal_.alarm(result.error().what);
+                        done(result.has_value());
+                      });
+                  if (!queued) boost::asio::post(loop_.io(), [done] { done(false); });
+                },
+            .keep =
+                [this](std::string record) {
+                  auto append = [this, record = std::move(record)] { return ring_file_.append(record); };
+                  const bool queued = writer_.submit(std::move(append), [this](const Result<void>& result) {
+                    if (!result) ++records_dropped_;
+                  });
+                  if (!queued) ++records_dropped_;
+                },
+            .publish_config = [this](const core::Spec& spec) { publish(spec); },
+            .tell = [this](const core::Event& event) { tell(event); }};
+  }
+
+  // The administrator's files follow the active configuration, on every node.
+  void publish(const core::Spec& spec) {
+    auto write = [path = options_.config, source = spec.source, conf_path = options_.corosync_conf,
+                  conf = spec.nodes.size() > 1 ? config::corosync_conf(spec) : ""]() -> Result<void> {
+      if (Result<void> written = engine::write_atomically(path, source, 0640); !written) return written;
+      if (conf.empty()) return {};
+      const auto before = engine::read_whole(conf_path, kMaxConfig);
+      if (before && *before == conf) return {};
+      return engine::write_atomically(conf_path, conf, 0644);
+    };
+    writer_.submit(std::move(write), [this](const Result<void>& result) {
+      if (!result) journal_.warning(result.error().what);
+    });
+  }
+
+  void tell(const core::Event& event) {
+    const auto wall = std::chrono::time_point_cast<Duration>(std::chrono::system_clock::now());
+    events_.append(loop_.now(), wall, event);
+    switch (event.severity) {
+      case core::Severity::kInfo:
+        journal_.info(event.text);
+        break;
+      case core::Severity::kWarning:
+        journal_.warning(event.text);
+        break;
+      case core::Severity::kAlarm:
+        journal_.alarm(event.text);
+        alert_->raise(node_->replica().state().spec->alert_command, event);
+        break;
+    }
+  }
+
+  void beat() {
+    if (std::optional<Duration> every = notify_.watchdog()) {
+      notify_.alive();
+      beat_.set_after(*every, [this] { beat(); });
+    }
+  }
+
+  void leave() {
+    notify_.stopping();
+    node_->leave(kLeavePatience, [this] {
+      channel_->stop();
+      loop_.stop();
+    });
+  }
+
+  std::map<std::string, std::uint64_t> counters() const {
+    const engine::LoopDelay& delay = loop_.delay();
+    return {{"loop_delay_max_us", static_cast<std::uint64_t>(delay.max.count())},
+            {"loop_delay_recent_max_us", static_cast<std::uint64_t>(delay.recent_max.count())},
+            {"agents_running", spawner_->running()},
+            {"agents_stuck", spawner_->stuck()},
+            {"log_lines_dropped", journal_.dropped()},
+            {"writes_waiting", writer_.waiting()},
+            {"records_dropped", records_dropped_},
+            {"alerts_dropped", alert_->dropped()}};
+  }
+
+  const Options options_;
+  std::unique_ptr<engine::Spawner> spawner_;
+  params::Registry registry_;
+  engine::Loop loop_;
+  engine::Journal journal_;
+  engine::Notify notify_;
+  engine::RingFile ring_file_{options_.state + "/stream"};
+  engine::Writer writer_;  // before the ring file goes, its jobs have ended
+  api::EventLog events_;
+  std::unique_ptr<engine::Netlink> netlink_;
+  std::unique_ptr<engine::Systemd> systemd_;
+  std::unique_ptr<channel::Channel> channel_;
+  std::unique_ptr<engine::Node> node_;
+  std::unique_ptr<engine::Alert> alert_;
+  engine::Loop::Timer beat_{loop_};
+  std::uint64_t records_dropped_ = 0;
+  int exit_code_ = 0;
+};
+
+}  // namespace
+}  // namespace komainu
+
+int main(int argc, char** argv) {
+  komainu::Options options;
+  CLI::App app{"komainud: the komainu daemon. It is started by systemd; see komainu(1) for everything else."};
+  app.set_version_flag("--version", KOMAINU_VERSION);
+  app.add_option("--config", options.config, "the cluster's configuration")->capture_default_str();
+  app.add_option("--state", options.state, "folder of the store and the stream's record")
+      ->capture_default_str();
+  app.add_option("--socket", options.socket, "the local API's socket")->capture_default_str();
+  app.add_option("--corosync-conf", options.corosync_conf, "Corosync's configuration, kept up to date")
+      ->capture_default_str();
+  app.add_option("--node", options.node, "this node's name; default: the host name");
+  CLI11_PARSE(app, argc, argv);
+
+  auto spawner = komainu::need(komainu::engine::Spawner::fork({}));
+  return komainu::Daemon(options, std::move(spawner)).run();
+}

@@ -1,0 +1,47 @@
+// The driver types that the configuration may name. Filled by the drivers, read by src/config, so that
+// neither has to know the other.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "params/schema.h"
+
+namespace komainu::params {
+
+enum class Kind : std::uint8_t { kResource, kMonitor, kFencer };
+
+enum class Data : std::uint8_t {
+  kNone,
+  kHeld,  // it writes data that two nodes must never write at once
+};
+
+// How a monitor comes to know.
+enum class Pace : std::uint8_t {
+  kPolled,  // it looks at its interval
+  kEvents,  // the kernel or systemd tells at once
+};
+
+struct DriverType {
+  Schema schema;
+  Data data = Data::kNone;
+  Pace pace = Pace::kPolled;
+};
+
+class Registry {
+ public:
+  // The schema's name is the type's name, unique within its kind.
+  void add(Kind kind, Schema schema, Data data = Data::kNone, Pace pace = Pace::kPolled);
+
+  const DriverType* find(Kind kind, std::string_view name) const;
+  std::vector<std::string> names(Kind kind) const;  // sorted
+
+ private:
+  std::map<std::pair<Kind, std::string>, DriverType> types_;
+};
+
+}  // namespace komainu::params

@@ -1,0 +1,136 @@
+"""What the demo's two servers cannot show: three nodes, a joiner, a partition that heals, wrong configurations and a
+stranger in the process group."""
+
+import json
+import pathlib
+import subprocess
+import unittest
+
+from komainu_lab import provision
+from komainu_lab.cluster import Cluster
+from komainu_lab.lab import Lab, program
+from komainu_lab.shell import CommandFailed
+from komainu_lab.waiting import wait_for
+from komainu_lab.witness import Witness
+
+HERE = pathlib.Path(__file__).resolve().parent
+
+
+def komainu(*words, **options):
+    return subprocess.run([str(program("komainu")), *words], capture_output=True, text=True, timeout=60, check=False,
+                          **options)
+
+
+class Configuration(unittest.TestCase):
+    def test_ten_mistakes_are_ten_reports_each_with_its_place(self):
+        checked = komainu("config", "check", "--json", str(HERE / "ten_mistakes.toml"))
+        self.assertEqual(checked.returncode, 1, checked.stdout + checked.stderr)
+        diagnostics = [d for d in json.loads(checked.stdout)["diagnostics"] if d["severity"] == "error"]
+        self.assertEqual(len(diagnostics), 10, checked.stdout)
+        self.assertTrue(all(d["line"] > 0 and d["column"] > 0 for d in diagnostics))
+
+    def test_a_daemon_with_a_wrong_configuration_says_so_and_is_not_started_again(self):
+        with Lab(1) as lab:
+            server = lab.server(0)
+            provision.everything(server)
+            server.write("/etc/komainu/cluster.toml", "[cluster]\nnam = \"x\"\n")
+            self.assertRaises(CommandFailed, server.systemctl, "start", "komainud")
+            wait_for(lambda: "nam" in server.journal("komainud"), 10, "the journal names the mistake")
+            shown = server.output("systemctl", "show", "-p", "NRestarts", "--value", "komainud")
+            self.assertEqual(shown.strip(), "0")
+
+
+class ClusterTest(unittest.TestCase):
+    """A cluster for each test, and a witness that sees no double activation in any."""
+    nodes = 3
+
+    def template(self):
+        return None
+
+    def setUp(self):
+        self.lab = self.enterContext(Lab(self.nodes))
+        self.cluster = Cluster(self.lab)
+        self.cluster.set_up(template=self.template())
+        self.cluster.wait_healthy()
+        self.witness = self.enterContext(Witness(self.lab))
+        self.active = self.lab.server(wait_for(self.witness.answering, 30, "the service answers"))
+        self.mark = self.witness.mark()
+
+    def tearDown(self):
+        self.assertEqual(self.witness.since(self.mark)["violations"], [], "the group was active twice")
+
+    def answered_by_another(self, deadline=60):
+        return wait_for(lambda: self.witness.answering() not in (None, self.active.name) and self.witness.answering(),
+                        deadline, "another server answers")
+
+
+class ThreeNodes(ClusterTest):
+    def test_a_lost_one_is_replaced_and_joins_again_with_the_state_of_the_others(self):
+        self.active.power_off()
+        successor = self.answered_by_another()
+        self.active.power_on()
+        self.cluster.wait_healthy()
+        self.assertEqual(self.cluster.online_at(), successor, "it does not move back")
+        views = {self.cluster.status(server)["view"] for server in self.lab.servers}
+        self.assertEqual(len(views), 1, "all are in one view")
+
+    def test_one_that_is_cut_off_yields_is_fenced_and_comes_back(self):
+        self.lab.isolate(self.active, "interconnect")
+        self.lab.isolate(self.active, "public")
+        self.answered_by_another()
+        wait_for(lambda: not self.active.powered(), 30, "the server that was cut off is fenced")
+        self.lab.mend()
+        self.active.power_on()
+        self.cluster.wait_healthy()
+
+    def test_a_cold_start_with_one_missing_fences_it_first(self):
+        for server in self.lab.servers:
+            server.power_off()
+        self.mark = self.witness.mark()
+        missing, *others = self.lab.servers
+        for server in others:
+            server.power_on()
+        wait_for(self.witness.answering, 90, "the two others start the group")
+        events = self.cluster.events_since(0)
+        fenced = [event.text for event in events if event.kind == "fence" and missing.name in event.text]
+        self.assertTrue(fenced, "it was settled before anything was started")
+        missing.power_on()
+        self.cluster.wait_healthy()
+
+
+class WithoutAFencer(ClusterTest):
+    """Three nodes and leases: who is cut off stops by itself, and the others wait until it must have."""
+
+    def template(self):
+        text = (pathlib.Path(provision.__file__).parent.parent / "files" / "cluster.toml").read_text()
+        without = text.replace(text[text.index("[[fencing]]"):text.index("[[group]]")], "")
+        brief = without.replace('unit = "nginx.service"', 'unit = "nginx.service"\n  stop_timeout = "5s"', 1)
+        brief = brief.replace('type    = "floating-ip"', 'type    = "floating-ip"\n  stop_timeout = "2s"')
+        return brief + '\n[timing]\nlease = "5s"\nwatchdog = "0s"\ndrain = "15s"\n'
+
+    def test_a_partition_heals_into_one_cluster_with_the_group_running_once(self):
+        self.lab.isolate(self.active, "interconnect")
+        self.lab.isolate(self.active, "public")
+        wait_for(lambda: not self.active.pids("nginx"), 60, "the server that was cut off has stopped the group")
+        successor = self.answered_by_another(90)
+        self.lab.mend()
+        self.cluster.wait_healthy()
+        self.assertEqual(self.cluster.online_at(), successor)
+        self.assertTrue(self.active.powered(), "nobody was switched off")
+
+
+class Stranger(ClusterTest):
+    nodes = 2
+
+    def test_malformed_and_oversized_messages_in_the_process_group_change_nothing(self):
+        self.active.copy_in(program("komainu-rogue"), "/usr/local/bin/komainu-rogue")
+        said = self.active.output("komainu-rogue", "demo", timeout=60)
+        self.assertIn("sent", said)
+        self.cluster.wait_healthy()
+        seen = self.witness.since(self.mark)
+        self.assertEqual(seen["outages"], [])
+        self.assertEqual(self.cluster.online_at(), self.active.name)
+
+
+if __name__ == "__main__":
+    unittest.main()
