@@ -50,7 +50,7 @@ constexpr Duration kRetry = 1ms;
 constexpr Duration kSlowRetry = 10ms;
 constexpr Duration kSlowRetryAfter = 50ms;
 constexpr Duration kPatience = 60s;
-constexpr Duration kLinkPeriod = 250ms;
+constexpr Duration kLinkPeriod = 500ms;
 constexpr Duration kMisbehaviourPeriod = 1s;
 constexpr std::size_t kMaxMisbehaving = 256;  // senders that are counted each on their own
 constexpr Duration kStopPatience = 200ms;
@@ -192,6 +192,7 @@ class Worker : private Session::Listener {
     assembler_.clear();
     in_flight_.clear();
     in_flight_bytes_ = 0;
+    forming_ = judged_ = {};
     drop_unsent();
     next_attempt_ = now_ + reconnect_after_;
     reconnect_after_ = std::min(2 * reconnect_after_, kLastReconnect);
@@ -205,7 +206,7 @@ class Worker : private Session::Listener {
     if (auto done = session_->dispatch(); !done && !failure_) failure_ = done.error();
     if (!failure_ && !join_accepted_) join();
     if (!failure_ && joined_) send();
-    if (!failure_ && now_ >= next_look_) look_at_links();
+    if (!failure_ && now_ >= next_look_ && !ring_is_forming()) look_at_links();
     if (failure_) lose();
   }
 
@@ -220,6 +221,7 @@ class Worker : private Session::Listener {
   // ---- sending
 
   void send() {
+    if (ring_is_forming()) return;  // what waits will be dropped: it was meant for the view that is ending
     while (!outgoing_.empty() && in_flight_.size() < kMaxInFlight && in_flight_bytes_ < kMaxInFlightBytes) {
       Outgoing& message = outgoing_.front();
       const Fragment fragment = message.splitter.next();
@@ -292,7 +294,17 @@ class Worker : private Session::Listener {
     push(std::move(*change), 0);
   }
 
+  // Until its quorum is told, which may have to wait for a quorum device, a new ring has none. The connections
+  // have no order between them; the rings of one Corosync have (its store counts them).
+  void ring_forms(core::RingId ring) override {
+    forming_ = ring;
+    if (ring.seq > judged_.seq) push(core::QuorumVerdict{ring, false}, 0);
+  }
+
+  bool ring_is_forming() const { return forming_.seq > membership_.ring().seq; }
+
   void quorum_changed(core::RingId ring, bool quorate) override {
+    judged_ = ring;
     push(core::QuorumVerdict{ring, quorate}, 0);
   }
 
@@ -352,17 +364,18 @@ class Worker : private Session::Listener {
     if (!deferred_.empty()) return;
     LocalTime until = local_now() + Channel::kHeartbeat / 2;
     if (!session_) until = std::min(until, next_attempt_);
-    if (session_) until = std::min(until, next_look_);
+    if (session_ && !ring_is_forming()) until = std::min(until, next_look_);
     if (session_ && !join_accepted_) until = std::min(until, now_ + kSlowRetry);
     if (refused_since_)
       until = std::min(until, now_ + (now_ - *refused_since_ < kSlowRetryAfter ? kRetry : kSlowRetry));
-    pollfd fds[3] = {{shared_->commands.fd(), POLLIN, 0}, {-1, 0, 0}, {-1, 0, 0}};
+    pollfd fds[] = {{shared_->commands.fd(), POLLIN, 0}, {-1, 0, 0}, {-1, 0, 0}, {-1, 0, 0}};
     if (session_) {
       fds[1] = {session_->group_fd(), POLLIN, 0};
       fds[2] = {session_->quorum_fd(), POLLIN, 0};
+      fds[3] = {session_->sync_fd(), POLLIN, 0};
     }
     const Duration left = std::max(until - local_now(), Duration{0});
-    poll(fds, 3, static_cast<int>(std::chrono::ceil<std::chrono::milliseconds>(left).count()));
+    poll(fds, std::size(fds), static_cast<int>(std::chrono::ceil<std::chrono::milliseconds>(left).count()));
   }
 
   const std::shared_ptr<Shared> shared_;
@@ -387,6 +400,8 @@ class Worker : private Session::Listener {
   std::map<Sender, Complaint> complaints_;
   LinkWatch links_;
   LocalTime next_look_;
+  core::RingId forming_;  // the latest ring that Corosync has begun to synchronise
+  core::RingId judged_;   // the latest ring whose quorum was told
 
   std::deque<Outgoing> outgoing_;
   std::uint64_t next_number_ = 1;

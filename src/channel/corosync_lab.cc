@@ -144,14 +144,20 @@ std::string Lab::configuration() const {
       nodes += fmt::format("    ring{}_addr: 10.77.{}.{}\n", link, link, i + 1);
     nodes += "  }\n";
   }
+  // As komainu configures links: knet's look every 200 ms takes a live link for dead with Corosync's default of token / 2.
+  std::string links;
+  for (int link = 0; link < options_.links; ++link)
+    links += fmt::format(
+        "  interface {{\n    linknumber: {}\n    knet_ping_interval: 200\n    knet_ping_timeout: 600\n"
+        "    knet_pong_count: 2\n  }}\n",
+        link);
   return fmt::format(
-      "totem {{\n  version: 2\n  cluster_name: lab\n  transport: knet\n  token: 1000\n  token_coefficient: "
-      "0\n"
-      "  crypto_cipher: none\n  crypto_hash: none\n}}\n"
+      "totem {{\n  version: 2\n  cluster_name: lab\n  transport: knet\n  link_mode: active\n"
+      "  token: 1000\n  token_coefficient: 0\n  crypto_cipher: none\n  crypto_hash: none\n{}}}\n"
       "nodelist {{\n{}}}\n"
       "quorum {{\n  provider: corosync_votequorum\n{}}}\n"
       "logging {{\n  to_stderr: no\n  to_syslog: no\n  to_logfile: yes\n  logfile: /run/corosync.log\n}}\n",
-      nodes, options_.quorum);
+      links, nodes, options_.quorum);
 }
 
 void Lab::start_corosync(NodeId node) {

@@ -64,11 +64,12 @@ void on_quorum(quorum_handle_t handle, std::uint32_t quorate, quorum_ring_id rin
   if (auto* listener = listener_of_quorum(handle))
     listener->quorum_changed({ring.nodeid, ring.seq}, quorate != 0);
 }
-// The nodes of a new ring are told before its quorum, which may have to wait for a quorum device: until then
-// there is none.
-void on_nodes(quorum_handle_t handle, quorum_ring_id ring, std::uint32_t, const std::uint32_t*, std::uint32_t,
-              const std::uint32_t*, std::uint32_t, const std::uint32_t*) {
-  if (auto* listener = listener_of_quorum(handle)) listener->quorum_changed({ring.nodeid, ring.seq}, false);
+// Told when synchronisation begins (votequorum_sync_process in corosync's exec/votequorum.c).
+void on_nodes(votequorum_handle_t handle, std::uint64_t, votequorum_ring_id_t ring, std::uint32_t,
+              std::uint32_t[]) {
+  void* listener = nullptr;
+  if (votequorum_context_get(handle, &listener) != CS_OK) return;
+  static_cast<Session::Listener*>(listener)->ring_forms({ring.nodeid, ring.seq});
 }
 
 template <class Dispatch>
@@ -125,7 +126,6 @@ Result<void> Session::initialize(NodeId self, Listener& listener) {
   quorum_model_v1_data_t quorum_model{};
   quorum_model.model = QUORUM_MODEL_V1;
   quorum_model.quorum_notify_fn = on_quorum;
-  quorum_model.nodelist_notify_fn = on_nodes;
   quorum_handle_t quorum = 0;
   std::uint32_t quorum_type = QUORUM_FREE;
   code =
@@ -137,6 +137,15 @@ Result<void> Session::initialize(NodeId self, Listener& listener) {
     return failure("Corosync runs without a quorum provider",
                    "corosync.conf needs `quorum { provider: corosync_votequorum }`.");
 
+  votequorum_callbacks_t vote_callbacks{};
+  vote_callbacks.votequorum_nodelist_notify_fn = on_nodes;
+  votequorum_handle_t votes = 0;
+  if (code = votequorum_initialize(&votes, &vote_callbacks); code != CS_OK)
+    return refused("connect to Corosync's votes", code);
+  votes_ = votes;
+  if (code = votequorum_context_set(votes, &listener); code != CS_OK)
+    return refused("watch Corosync's synchronisation", code);
+
   corosync_cfg_handle_t cfg = 0;
   corosync_cfg_callbacks_t no_callbacks{};
   if (code = corosync_cfg_initialize(&cfg, &no_callbacks); code != CS_OK)
@@ -145,19 +154,27 @@ Result<void> Session::initialize(NodeId self, Listener& listener) {
 
   if (code = cpg_fd_get(cpg, &group_fd_); code != CS_OK) return refused("watch the process group", code);
   if (code = quorum_fd_get(quorum, &quorum_fd_); code != CS_OK) return refused("watch the quorum", code);
+  if (code = votequorum_fd_get(votes, &sync_fd_); code != CS_OK)
+    return refused("watch Corosync's synchronisation", code);
   if (code = quorum_trackstart(quorum, CS_TRACK_CHANGES); code != CS_OK)
     return refused("track the quorum", code);
+  if (code = votequorum_trackstart(votes, 0, CS_TRACK_CHANGES); code != CS_OK)
+    return refused("track Corosync's synchronisation", code);
   return {};
 }
 
 Session::~Session() {
   if (cfg_) corosync_cfg_finalize(*cfg_);
+  if (votes_) votequorum_finalize(*votes_);
   if (quorum_) quorum_finalize(*quorum_);
   if (cpg_) cpg_finalize(*cpg_);
 }
 
 Result<void> Session::dispatch() {
-  auto done = drain([&] { return quorum_dispatch(*quorum_, CS_DISPATCH_ONE_NONBLOCKING); }, quorum_fd_,
+  auto done = drain([&] { return votequorum_dispatch(*votes_, CS_DISPATCH_ONE_NONBLOCKING); }, sync_fd_,
+                    "follow Corosync's synchronisation");
+  if (!done) return done;
+  done = drain([&] { return quorum_dispatch(*quorum_, CS_DISPATCH_ONE_NONBLOCKING); }, quorum_fd_,
                     "follow the quorum");
   if (!done) return done;
   return drain([&] { return cpg_dispatch(*cpg_, CS_DISPATCH_ONE_NONBLOCKING); }, group_fd_,

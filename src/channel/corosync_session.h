@@ -5,6 +5,7 @@
 #include <corosync/cfg.h>
 #include <corosync/cpg.h>
 #include <corosync/quorum.h>
+#include <corosync/votequorum.h>
 
 #include <cstdint>
 #include <memory>
@@ -28,6 +29,10 @@ class Session {
                                std::span<const cpg_address> joined) = 0;
     virtual void ring_changed(core::RingId ring, std::span<const std::uint32_t> nodes) = 0;
     virtual void delivered(Sender sender, std::string_view bytes) = 0;
+    // Corosync has begun to synchronise this ring. ring_changed() ends that: after some milliseconds, or as much
+    // as the sync_timeout of a quorum device later. Until then Corosync takes no request, and one that waits for
+    // it makes it spin at its real-time priority (qb_ipcs_dispatch_connection_request in libqb's lib/ipcs.c).
+    virtual void ring_forms(core::RingId ring) = 0;
     virtual void quorum_changed(core::RingId ring, bool quorate) = 0;
 
    protected:
@@ -42,6 +47,7 @@ class Session {
 
   int group_fd() const { return group_fd_; }
   int quorum_fd() const { return quorum_fd_; }
+  int sync_fd() const { return sync_fd_; }
 
   // Every error below means that the connection is of no use any more. False: not now, try again.
   Result<void> dispatch();
@@ -58,9 +64,11 @@ class Session {
 
   std::optional<cpg_handle_t> cpg_;
   std::optional<quorum_handle_t> quorum_;
+  std::optional<votequorum_handle_t> votes_;
   std::optional<corosync_cfg_handle_t> cfg_;
   int group_fd_ = -1;
   int quorum_fd_ = -1;
+  int sync_fd_ = -1;
 };
 
 // On a short connection of its own.

@@ -28,6 +28,7 @@ class Membership {
   // lowest number is: a choice that all members make alike, whenever they came.
   bool contains(Sender sender) const;
   NodeSet ring_nodes() const { return now_.ring_nodes; }
+  core::RingId ring() const { return now_.ring; }
 
  private:
   std::optional<core::RingChange> told();
