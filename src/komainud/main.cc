@@ -1,7 +1,6 @@
 // The daemon: wiring only. What is made first is what must not hang later: the spawner is forked before there
 // is a thread, the configuration is read before the loop runs.
 #include <CLI/CLI.hpp>
-#include <boost/asio/post.hpp>
 #include <boost/asio/signal_set.hpp>
 #include <chrono>
 #include <csignal>
@@ -149,27 +148,34 @@ class Daemon {
             .channel = *channel_,
             .services = services,
             .write_store =
-                [this](core::Durable durable, std::function<void(bool)> done) {
-                  auto write = [path = options_.state + "/store", bytes = wire::encode(durable)] {
-                    return engine::write_atomically(path, bytes, 0600);
-                  };
-                  const bool queued =
-                      writer_.submit(std::move(write), [this, done](const Result<void>& result) {
-                        if (!result) journal_.alarm(result.error().what);
-                        done(result.has_value());
-                      });
-                  if (!queued) boost::asio::post(loop_.io(), [done] { done(false); });
+                [this](const core::Durable& durable, const std::function<void(bool)>& done) {
+                  store(durable, done);
                 },
-            .keep =
-                [this](std::string record) {
-                  auto append = [this, record = std::move(record)] { return ring_file_.append(record); };
-                  const bool queued = writer_.submit(std::move(append), [this](const Result<void>& result) {
-                    if (!result) ++records_dropped_;
-                  });
-                  if (!queued) ++records_dropped_;
-                },
+            .keep = [this](std::string record) { keep(std::move(record)); },
             .publish_config = [this](const core::Spec& spec) { publish(spec); },
             .tell = [this](const core::Event& event) { tell(event); }};
+  }
+
+  void store(const core::Durable& durable, std::function<void(bool)> done) {
+    const std::string path = options_.state + "/store";
+    auto write = [path, bytes = wire::encode(durable)] {
+      return engine::write_atomically(path, bytes, 0600);
+    };
+    writer_.put(path, std::move(write), [this, done = std::move(done)](const Result<void>& result) {
+      // It is tried again, and again: told when it changes.
+      const std::string problem = result ? "" : result.error().what;
+      if (problem != store_problem_) journal_.alarm(result ? "the store is written again" : problem);
+      store_problem_ = problem;
+      done(result.has_value());
+    });
+  }
+
+  void keep(std::string record) {
+    const std::size_t size = record.size();
+    auto append = [this, record = std::move(record)] { return ring_file_.append(record); };
+    const bool queued = writer_.submit(
+        std::move(append), [this](const Result<void>& result) { records_dropped_ += !result; }, size);
+    records_dropped_ += !queued;
   }
 
   // The administrator's files follow the active configuration, on every node.
@@ -182,7 +188,7 @@ class Daemon {
       if (before && *before == conf) return {};
       return engine::write_atomically(conf_path, conf, 0644);
     };
-    writer_.submit(std::move(write), [this](const Result<void>& result) {
+    writer_.put(options_.config, std::move(write), [this](const Result<void>& result) {
       if (!result) journal_.warning(result.error().what);
     });
   }
@@ -247,6 +253,7 @@ class Daemon {
   std::unique_ptr<engine::Alert> alert_;
   engine::Loop::Timer beat_{loop_};
   std::uint64_t records_dropped_ = 0;
+  std::string store_problem_;  // empty: it can be written
   int exit_code_ = 0;
 };
 

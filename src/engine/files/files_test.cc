@@ -6,6 +6,8 @@
 
 #include <chrono>
 #include <filesystem>
+#include <mutex>
+#include <thread>
 #include <vector>
 
 #include "engine/files/atomic_file.h"
@@ -92,34 +94,113 @@ TEST(RingFile, RefusesWhatItDidNotWrite) {
   EXPECT_FALSE(read_ring_file(folder / "stream", [](std::string_view) {}));
 }
 
-TEST(Writer, TellsTheLoopWhatBecameOfAJobAndRefusesMoreThanItsBound) {
+// A Writer on a disk that answers only once it is let.
+struct HeldDisk {
   boost::asio::io_context loop;
-  Writer writer(loop);
-  std::vector<bool> results;
-  ASSERT_TRUE(writer.submit([] { return Result<void>{}; },
-                            [&](Result<void> r) { results.push_back(r.has_value()); }));
-  ASSERT_TRUE(writer.submit([]() -> Result<void> { return failure("no space left"); },
-                            [&](Result<void> r) { results.push_back(r.has_value()); }));
-  const auto until = std::chrono::steady_clock::now() + std::chrono::seconds(30);
-  while (results.size() < 2 && std::chrono::steady_clock::now() < until) {
-    loop.restart();
-    loop.run_for(std::chrono::milliseconds(10));
-  }
-  EXPECT_EQ(results, (std::vector<bool>{true, false}));
-
   std::mutex gate;
-  gate.lock();
-  int accepted = 0;
-  for (std::size_t i = 0; i < Writer::kMaxWaiting + 10; ++i) {
-    accepted += writer.submit(
-        [&] {
-          std::lock_guard wait(gate);
-          return Result<void>{};
-        },
-        [](Result<void>) {});
+  std::unique_lock<std::mutex> held{gate};
+  std::vector<std::string> written;  // the writer's, until it is idle
+  Writer writer{loop};
+
+  Writer::Job write(const std::string& what) {
+    return [this, what]() -> Result<void> {
+      std::lock_guard wait(gate);
+      written.push_back(what);
+      return what == "bad" ? Result<void>(failure("no space left")) : Result<void>();
+    };
   }
-  EXPECT_LE(accepted, static_cast<int>(Writer::kMaxWaiting) + 1);
-  gate.unlock();
+  // Something is being written, so that all else waits.
+  void occupy() {
+    ASSERT_TRUE(writer.submit(write("first"), [](const Result<void>&) {}));
+    while (writer.waiting() > 0) std::this_thread::yield();
+  }
+  void finish() {
+    held.unlock();
+    ASSERT_TRUE(writer.flush(std::chrono::seconds(30)));
+    loop.restart();
+    loop.poll();
+  }
+};
+
+TEST(Writer, TellsTheLoopWhatBecameOfAJob) {
+  HeldDisk disk;
+  std::vector<bool> results;
+  const Writer::Done note = [&](const Result<void>& result) { results.push_back(result.has_value()); };
+  ASSERT_TRUE(disk.writer.submit(disk.write("good"), note));
+  ASSERT_TRUE(disk.writer.submit(disk.write("bad"), note));
+  disk.finish();
+  EXPECT_EQ(results, (std::vector<bool>{true, false}));
+}
+
+TEST(Writer, WritesTheNewestOfAFileOnceAndTellsAllWhoWait) {
+  HeldDisk disk;
+  disk.occupy();
+  std::vector<int> told;
+  for (int i = 0; i < 3; ++i) {
+    disk.writer.put("/store", disk.write("store " + std::to_string(i)),
+                    [&told, i](const Result<void>& result) { told.push_back(result ? i : -1); });
+  }
+  disk.finish();
+  EXPECT_EQ(disk.written, (std::vector<std::string>{"first", "store 2"}));
+  EXPECT_EQ(told, (std::vector<int>{0, 1, 2}));
+}
+
+TEST(Writer, TellsAFailureToEachWhoWaitsForTheFile) {
+  HeldDisk disk;
+  disk.occupy();
+  int failed = 0;
+  for (const char* what : {"good", "bad"})
+    disk.writer.put("/store", disk.write(what), [&](const Result<void>& result) { failed += !result; });
+  disk.finish();
+  EXPECT_EQ(failed, 2);
+}
+
+TEST(Writer, AFullQueueNeitherRefusesAFileNorDelaysIt) {
+  HeldDisk disk;
+  disk.occupy();
+  std::size_t accepted = 0;
+  while (disk.writer.submit(disk.write("record"), [](const Result<void>&) {})) ++accepted;
+  EXPECT_EQ(accepted, Writer::kMaxWaiting);
+  bool stored = false;
+  disk.writer.put("/store", disk.write("store"), [&](const Result<void>& result) { stored = !!result; });
+  disk.finish();
+  EXPECT_TRUE(stored);
+  ASSERT_EQ(disk.written.size(), accepted + 2);
+  EXPECT_EQ(disk.written[1], "store");
+}
+
+TEST(Writer, BoundsItsQueueByBytes) {
+  HeldDisk disk;
+  disk.occupy();
+  const Writer::Done nothing = [](const Result<void>&) {};
+  EXPECT_TRUE(disk.writer.submit(disk.write("large"), nothing, Writer::kMaxWaitingBytes - 10));
+  EXPECT_FALSE(disk.writer.submit(disk.write("larger"), nothing, 11));
+  EXPECT_TRUE(disk.writer.submit(disk.write("small"), nothing, 10));
+  disk.finish();
+  EXPECT_TRUE(disk.writer.submit(disk.write("large"), nothing, Writer::kMaxWaitingBytes));
+  EXPECT_TRUE(disk.writer.flush(std::chrono::seconds(30)));
+}
+
+TEST(Writer, TellsTheOldestOfTooManyCallsThatItsFileWasNotWritten) {
+  HeldDisk disk;
+  disk.occupy();
+  std::vector<std::size_t> failed;
+  for (std::size_t i = 0; i <= Writer::kMaxCalls; ++i) {
+    disk.writer.put("/store", disk.write("store"), [&failed, i](const Result<void>& result) {
+      if (!result) failed.push_back(i);
+    });
+  }
+  disk.loop.poll();
+  EXPECT_EQ(failed, std::vector<std::size_t>{0});
+  disk.finish();
+  EXPECT_EQ(failed, std::vector<std::size_t>{0});
+}
+
+TEST(Writer, FlushingGivesUpOnADiskThatHangs) {
+  HeldDisk disk;
+  disk.occupy();
+  EXPECT_FALSE(disk.writer.flush(std::chrono::milliseconds(1)));
+  disk.finish();
 }
 
 }  // namespace

@@ -3,40 +3,73 @@
 #include <pthread.h>
 #include <signal.h>
 
-#include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/post.hpp>
-#include <chrono>
-#include <memory>
+#include <condition_variable>
+#include <deque>
+#include <map>
+#include <mutex>
+#include <optional>
+#include <thread>
 #include <utility>
+#include <vector>
 
 namespace komainu::engine {
+
+namespace {
+constexpr std::chrono::seconds kPatience{2};
+}
 
 struct Writer::Shared {
   explicit Shared(boost::asio::io_context& io) : loop(io) {}
 
+  struct Entry {
+    Job job;
+    std::size_t bytes = 0;
+    std::vector<Done> done;  // more than one where newer contents took the place of older ones
+  };
+
   boost::asio::io_context& loop;
   mutable std::mutex mutex;
   std::condition_variable changed;
-  struct Entry {
-    Job job;
-    std::function<void(Result<void>)> done;
-  };
-  std::deque<Entry> entries;
+  std::map<std::string, Entry> places;  // by path
+  std::deque<Entry> queue;
+  std::size_t queued_bytes = 0;
+  bool working = false;
   bool closing = false;
   bool ended = false;
+
+  bool idle() const { return places.empty() && queue.empty(); }
+
+  Entry next() {
+    if (!places.empty()) return std::move(places.extract(places.begin()).mapped());
+    Entry entry = std::move(queue.front());
+    queue.pop_front();
+    queued_bytes -= entry.bytes;
+    return entry;
+  }
+
+  void tell(std::vector<Done> calls, Result<void> result) {
+    boost::asio::post(loop, [calls = std::move(calls), result = std::move(result)] {
+      for (const Done& done : calls) done(result);
+    });
+  }
 
   void run() {
     std::unique_lock lock(mutex);
     for (;;) {
-      changed.wait(lock, [&] { return closing || !entries.empty(); });
-      if (entries.empty()) break;
-      Entry entry = std::move(entries.front());
-      entries.pop_front();
-      lock.unlock();
-      Result<void> result = entry.job();
-      lock.lock();
-      if (closing) continue;
-      boost::asio::post(loop, [done = std::move(entry.done), result = std::move(result)] { done(result); });
+      changed.wait(lock, [&] { return closing || !idle(); });
+      if (idle()) break;
+      {
+        Entry entry = next();
+        working = true;
+        lock.unlock();
+        Result<void> result = entry.job();
+        entry.job = nullptr;
+        lock.lock();
+        working = false;
+        if (!closing) tell(std::move(entry.done), std::move(result));
+      }
+      changed.notify_all();
     }
     ended = true;
     changed.notify_all();
@@ -56,20 +89,41 @@ Writer::~Writer() {
   std::unique_lock lock(shared_->mutex);
   shared_->closing = true;
   shared_->changed.notify_all();
-  shared_->changed.wait_for(lock, std::chrono::seconds(2), [&] { return shared_->ended; });
+  shared_->changed.wait_for(lock, kPatience, [&] { return shared_->ended; });
 }
 
-bool Writer::submit(Job job, std::function<void(Result<void>)> done) {
+void Writer::put(const std::string& path, Job job, Done done) {
   std::lock_guard lock(shared_->mutex);
-  if (shared_->entries.size() >= kMaxWaiting) return false;
-  shared_->entries.push_back({std::move(job), std::move(done)});
+  Shared::Entry& place = shared_->places[path];
+  place.job = std::move(job);
+  if (place.done.size() >= kMaxCalls) {
+    shared_->tell({std::move(place.done.front())},
+                  failure("cannot write " + path + ": its disk has not answered for long"));
+    place.done.erase(place.done.begin());
+  }
+  place.done.push_back(std::move(done));
+  shared_->changed.notify_all();
+}
+
+bool Writer::submit(Job job, Done done, std::size_t bytes) {
+  std::lock_guard lock(shared_->mutex);
+  if (shared_->queue.size() >= kMaxWaiting || shared_->queued_bytes + bytes > kMaxWaitingBytes) return false;
+  Shared::Entry entry{std::move(job), bytes, {}};
+  entry.done.push_back(std::move(done));
+  shared_->queue.push_back(std::move(entry));
+  shared_->queued_bytes += bytes;
   shared_->changed.notify_all();
   return true;
 }
 
 std::size_t Writer::waiting() const {
   std::lock_guard lock(shared_->mutex);
-  return shared_->entries.size();
+  return shared_->places.size() + shared_->queue.size();
+}
+
+bool Writer::flush(std::chrono::milliseconds patience) {
+  std::unique_lock lock(shared_->mutex);
+  return shared_->changed.wait_for(lock, patience, [&] { return shared_->idle() && !shared_->working; });
 }
 
 }  // namespace komainu::engine

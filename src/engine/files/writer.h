@@ -1,13 +1,17 @@
-// The one thread that waits for disks. Jobs are done in order; what came of one is told on the loop.
+// The one thread that waits for disks; what came of a job is told on the loop.
+//
+//   put(path)    a file's newest contents: a place of its own, never refused    ─┐  first
+//   submit()     a queue, bounded by jobs and by bytes; beyond it they fail     ─┴─▶ one job at a time
+//
+// What must be written never waits behind, and is never refused because of, what may be dropped.
 #pragma once
 
 #include <boost/asio/io_context.hpp>
-#include <condition_variable>
+#include <chrono>
 #include <cstdint>
-#include <deque>
 #include <functional>
-#include <mutex>
-#include <thread>
+#include <memory>
+#include <string>
 
 #include "base/result.h"
 
@@ -15,8 +19,15 @@ namespace komainu::engine {
 
 class Writer {
  public:
-  // More jobs than this wait only for a disk that is dead or drowning; a new one fails then.
+  // More than this waits only for a disk that is dead or drowning; a new job fails then. The bytes are locked
+  // in memory; two of the largest records fit.
   static constexpr std::size_t kMaxWaiting = 256;
+  static constexpr std::size_t kMaxWaitingBytes = 16u << 20;
+  // Calls that wait for one file; the oldest beyond them are told that it was not written.
+  static constexpr std::size_t kMaxCalls = 256;
+
+  using Job = std::function<Result<void>()>;
+  using Done = std::function<void(const Result<void>&)>;
 
   explicit Writer(boost::asio::io_context& loop);
   Writer(const Writer&) = delete;
@@ -24,10 +35,19 @@ class Writer {
   // Does not wait for a job that hangs: the thread is left behind, and the process must end.
   ~Writer();
 
-  using Job = std::function<Result<void>()>;
-  // False, and no call of `done`, when too many jobs wait.
-  bool submit(Job job, std::function<void(Result<void>)> done);
+  // Has `path` written by `job`. One that waits for the same path and has not begun is replaced: its `done` is
+  // then called with what came of the newer one, before the newer one's.
+  void put(const std::string& path, Job job, Done done);
+
+  // `bytes`: about what the job holds until it has been done. False, and no call of `done`, when too much
+  // waits.
+  bool submit(Job job, Done done, std::size_t bytes = 0);
+
   std::size_t waiting() const;
+
+  // Waits until everything has been written, for at most `patience`; false: something has not. Calls `done` of
+  // no job, as the loop does not run meanwhile: it is for the way out.
+  bool flush(std::chrono::milliseconds patience);
 
  private:
   struct Shared;
