@@ -387,7 +387,7 @@ Task<std::vector<T>> all(std::vector<Task<T>> tasks) {
 
 // A fiber from outside of coroutines: what the loop holds for each driver at work. `done` is called once,
 // with nothing when it was cancelled; an exception that is not Cancelled is a bug of the driver and is passed
-// on. The Run must outlive its task: cancel it and wait for `done`.
+// on. The Run must outlive its task: cancel it and wait for `done`. It may then be started again.
 template <class T>
 class Run {
  public:
@@ -401,22 +401,25 @@ class Run {
   Run& operator=(const Run&) = delete;
   ~Run() { assert(!running_); }
 
-  // May call `done` before it returns. The Run may be destroyed inside `done`.
+  // May call `done` before it returns. The Run may be destroyed or started again inside `done`.
   void start(Task<T> task, std::function<void(Ended)> done) {
     assert(!running_);
     running_ = true;
     done_ = std::move(done);
+    fiber_.emplace();  // a fiber that was cancelled stays so
     auto store = [this](detail::Unit<T> value) { value_.emplace(std::move(value)); };
-    detail::run_root(fiber_, detail::store_result(std::move(task), store),
+    detail::run_root(*fiber_, detail::store_result(std::move(task), store),
                      [this](std::exception_ptr error) { ended(std::move(error)); });
   }
-  void cancel() { fiber_.cancel(); }
+  void cancel() {
+    if (running_) fiber_->cancel();
+  }
   bool running() const { return running_; }
 
  private:
   void ended(std::exception_ptr error) {
     running_ = false;
-    Ended result{std::move(value_), nullptr};
+    Ended result{std::exchange(value_, std::nullopt), nullptr};
     if (error) {
       try {
         std::rethrow_exception(error);
@@ -429,7 +432,7 @@ class Run {
     done(std::move(result));
   }
 
-  Fiber fiber_;
+  std::optional<Fiber> fiber_;
   bool running_ = false;
   std::optional<detail::Unit<T>> value_;
   std::function<void(Ended)> done_;

@@ -225,5 +225,44 @@ TEST(Run, MayBeDestroyedByItsOwnEnd) {
   EXPECT_EQ(got, "done");
 }
 
+TEST(Run, RunsAnotherTaskAfterOneThatWasCancelled) {
+  Work first;
+  Work second;
+  drivers::Run<std::string> run;
+  std::vector<std::optional<std::string>> got;
+  auto note = [&](drivers::Run<std::string>::Ended ended) { got.push_back(ended.value); };
+  run.start(first.run(), note);
+  run.cancel();
+  first.end("late");
+  run.start(second.run(), note);
+  EXPECT_FALSE(second.cancelled);
+  second.end("done");
+  EXPECT_EQ(got, (std::vector<std::optional<std::string>>{std::nullopt, "done"}));
+}
+
+TEST(Run, CancelledBeforeItBeginsRunsAsIfNothingHadBeen) {
+  Work work;
+  drivers::Run<std::string> run;
+  std::optional<std::string> got;
+  run.cancel();
+  run.start(work.run(), [&](drivers::Run<std::string>::Ended ended) { got = ended.value; });
+  work.end("done");
+  EXPECT_EQ(got, "done");
+}
+
+TEST(Run, HasNoValueOfAnEarlierTaskWhenItIsCancelled) {
+  Work first;
+  Work second;
+  drivers::Run<std::string> run;
+  std::optional<std::string> got;
+  auto note = [&](drivers::Run<std::string>::Ended ended) { got = ended.value; };
+  run.start(first.run(), note);
+  first.end("done");
+  run.start(second.run(), note);
+  run.cancel();
+  second.end("late");
+  EXPECT_EQ(got, std::nullopt);
+}
+
 }  // namespace
 }  // namespace komainu::drivers
