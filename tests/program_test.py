@@ -3,7 +3,9 @@ stranger in the process group."""
 
 import json
 import pathlib
+import re
 import subprocess
+import tempfile
 import unittest
 
 from komainu_lab import provision
@@ -38,6 +40,45 @@ class Configuration(unittest.TestCase):
             wait_for(lambda: "nam" in server.journal("komainud"), 10, "the journal names the mistake")
             shown = server.output("systemctl", "show", "-p", "NRestarts", "--value", "komainud")
             self.assertEqual(shown.strip(), "0")
+
+
+class Exits(unittest.TestCase):
+    """How a daemon that cannot begin ends: 78 is for what only a person can mend, and systemd leaves it at that."""
+
+    def setUp(self):
+        self.folder = pathlib.Path(self.enterContext(tempfile.TemporaryDirectory()))
+        example = HERE.parent / "docs" / "examples" / "single-server.toml"
+        (self.folder / "cluster.toml").write_text(example.read_text())
+        self.node = re.search(r'\[\[node\]\]\s+name\s*=\s*"([^"]+)"', example.read_text()).group(1)
+
+    def daemon(self, **options):
+        words = {"config": self.folder / "cluster.toml", "state": self.folder, "socket": self.folder / "api.sock",
+                 "corosync-conf": self.folder / "corosync.conf", "node": self.node} | options
+        ended = subprocess.run([str(program("komainud")), *(f"--{name}={value}" for name, value in words.items())],
+                               capture_output=True, text=True, timeout=30, check=False)
+        return ended.returncode, ended.stderr
+
+    def test_what_only_a_person_can_mend_ends_with_78(self):
+        (self.folder / "store").write_bytes(b"not a store")
+        for options, told in [({"config": self.folder / "none"}, "there is no"),
+                              ({"node": "elsewhere"}, "no [[node]] has that name"),
+                              ({}, "is damaged")]:
+            if options:
+                options["state"] = self.folder / "fresh"
+            with self.subTest(told):
+                code, text = self.daemon(**options)
+                self.assertEqual(code, 78, text)
+                self.assertIn(told, text)
+                self.assertIn("systemctl start komainud", text)
+
+    def test_what_may_pass_ends_with_1_and_is_started_again(self):
+        (self.folder / "folder").mkdir()
+        for options in [{"socket": self.folder / "none" / "api.sock"}, {"config": self.folder / "folder"}]:
+            with self.subTest(options):
+                code, text = self.daemon(**options)
+                self.assertEqual(code, 1, text)
+                self.assertIn("cannot", text)
+                self.assertIn("systemd starts it again", text)
 
 
 class ClusterTest(unittest.TestCase):

@@ -4,6 +4,7 @@
 #include <boost/asio/signal_set.hpp>
 #include <chrono>
 #include <csignal>
+#include <cstdlib>
 #include <iostream>
 #include <memory>
 #include <optional>
@@ -32,9 +33,10 @@ namespace komainu {
 namespace {
 
 constexpr Duration kLeavePatience = 60s;
-// EX_CONFIG of sysexits.h: starting again would not help, and systemd does not try
-// (packaging/komainud.service).
-constexpr int kExitMisconfigured = 78;
+constexpr std::chrono::milliseconds kFlushPatience = 2s;
+// What systemd does with an exit is said in packaging/komainud.service.
+constexpr int kExitFailed = 1;          // what failed may pass: it is started again
+constexpr int kExitMisconfigured = 78;  // EX_CONFIG of sysexits.h: it is not, as only a person can help
 constexpr std::size_t kMaxConfig = 4u << 20;
 
 struct Options {
@@ -45,27 +47,36 @@ struct Options {
   std::string node;
 };
 
-[[noreturn]] void die(const Error& error) {
+// Nothing is destroyed: threads may run already. What the groups run here runs on.
+[[noreturn]] void die(int code, const Error& error) {
   std::cerr << "komainud: " << error.what << '\n';
   if (!error.help.empty()) std::cerr << "          " << error.help << '\n';
-  std::exit(kExitMisconfigured);
+  std::cerr
+      << (code == kExitMisconfigured
+              ? "          it is not started again by itself: mend this, then 'systemctl start komainud'\n"
+              : "          systemd starts it again, as this may pass\n");
+  std::_Exit(code);
+}
+[[noreturn]] void die_misconfigured(const Error& error) {
+  die(kExitMisconfigured, error);
 }
 template <class T>
 T need(Result<T> result) {
-  if (!result) die(result.error());
+  if (!result) die(kExitFailed, result.error());
   return std::move(*result);
 }
 
 core::Spec read_config(const std::string& path, const params::Registry& registry) {
   const std::optional<std::string> text = need(engine::read_whole(path, kMaxConfig));
   if (!text) {
-    die({"there is no " + path,
+    die_misconfigured(
+        {"there is no " + path,
          "write one ('komainu config reference' lists what it may say), then 'komainu cluster init'"});
   }
   config::Parsed parsed = config::parse(*text, registry);
   if (!parsed.spec) {
     std::cerr << config::render(parsed.diagnostics, path, *text);
-    std::exit(kExitMisconfigured);
+    die_misconfigured({path + " is wrong", "'komainu config check' reads it without the daemon"});
   }
   return std::move(*parsed.spec);
 }
@@ -77,12 +88,14 @@ std::optional<core::Durable> read_store(const std::string& path, const std::stri
   if (!bytes) return std::nullopt;
   Result<core::Durable> durable = wire::decode_durable(*bytes);
   if (!durable) {
-    die({path + " is damaged: " + durable.error().what,
+    die_misconfigured(
+        {path + " is damaged: " + durable.error().what,
          "if another node of the cluster is running, remove the file: this node then gets everything from "
          "there"});
   }
   if (durable->spec->cluster != cluster) {
-    die({path + " belongs to cluster '" + durable->spec->cluster + "', not to '" + cluster + "'",
+    die_misconfigured(
+        {path + " belongs to cluster '" + durable->spec->cluster + "', not to '" + cluster + "'",
          "remove it if this machine has moved to another cluster"});
   }
   return std::move(*durable);
@@ -95,7 +108,11 @@ class Daemon {
     drivers::declare_types(registry_);
   }
 
-  int run() {
+  void warn(const Error& error) {
+    journal_.warning(error.help.empty() ? error.what : error.what + ": " + error.help);
+  }
+
+  void run() {
     core::Spec configured = read_config(options_.config, registry_);
     std::optional<core::Durable> stored = read_store(options_.state + "/store", configured.cluster);
     if (stored && stored->spec->source != configured.source) {
@@ -104,9 +121,10 @@ class Daemon {
                        "'komainu config apply' makes it the cluster's");
     }
     core::SpecPtr spec = stored ? stored->spec : std::make_shared<const core::Spec>(std::move(configured));
-    const NodeId self = need(find_self(*spec, options_.node));
+    const Result<NodeId> found = find_self(*spec, options_.node);
+    if (!found) die_misconfigured(found.error());
+    const NodeId self = *found;
 
-    if (Result<void> locked = engine::lock_memory(); !locked) journal_.warning(locked.error().what);
     netlink_ = need(engine::Netlink::open(loop_));
     systemd_ = std::make_unique<engine::Systemd>(loop_);
     const drivers::Services services{loop_, loop_, *spawner_, *spawner_, *systemd_, *netlink_, journal_};
@@ -124,7 +142,7 @@ class Daemon {
         loop_.io(), [this](const engine::spawner::Ready&) { node_->start(); },
         [this](const std::string& why) {
           journal_.alarm("the spawner is gone: " + why);
-          exit_code_ = 1;
+          exit_code_ = kExitFailed;
           loop_.stop();
         });
     boost::asio::signal_set signals(loop_.io(), SIGTERM, SIGINT);
@@ -134,7 +152,16 @@ class Daemon {
     notify_.ready();
     beat();
     loop_.run();
-    return exit_code_;
+  }
+
+  // What waits is not ended piece by piece: it waits for the world, some of it in vain. What must not be lost
+  // is written, the group is left, agents under way are killed and awaited; the kernel takes the rest.
+  // Applications live on.
+  [[noreturn]] void end() {
+    if (!writer_.flush(kFlushPatience)) journal_.warning("not everything could be written before the end");
+    channel_.reset();
+    spawner_.reset();
+    std::_Exit(exit_code_);
   }
 
  private:
@@ -147,10 +174,8 @@ class Daemon {
     return {.loop = loop_,
             .channel = *channel_,
             .services = services,
-            .write_store =
-                [this](const core::Durable& durable, const std::function<void(bool)>& done) {
-                  store(durable, done);
-                },
+            .write_store = [this](const core::Durable& durable,
+                                  const std::function<void(bool)>& done) { store(durable, done); },
             .keep = [this](std::string record) { keep(std::move(record)); },
             .publish_config = [this](const core::Spec& spec) { publish(spec); },
             .tell = [this](const core::Event& event) { tell(event); }};
@@ -244,7 +269,7 @@ class Daemon {
   engine::Journal journal_;
   engine::Notify notify_;
   engine::RingFile ring_file_{options_.state + "/stream"};
-  engine::Writer writer_;  // before the ring file goes, its jobs have ended
+  engine::Writer writer_;
   api::EventLog events_;
   std::unique_ptr<engine::Netlink> netlink_;
   std::unique_ptr<engine::Systemd> systemd_;
@@ -273,6 +298,12 @@ int main(int argc, char** argv) {
   app.add_option("--node", options.node, "this node's name; default: the host name");
   CLI11_PARSE(app, argc, argv);
 
-  auto spawner = komainu::need(komainu::engine::Spawner::fork({}));
-  return komainu::Daemon(options, std::move(spawner)).run();
+  // Both before there is a thread: a fork copies only one, and their stacks are locked whole.
+  auto spawner = komainu::need(
+      komainu::engine::Spawner::fork({.memory = komainu::engine::Spawner::Options::Memory::kLocked}));
+  const komainu::Result<void> locked = komainu::engine::lock_memory();
+  komainu::Daemon daemon(options, std::move(spawner));
+  if (!locked) daemon.warn(locked.error());
+  daemon.run();
+  daemon.end();
 }

@@ -18,6 +18,8 @@ using spawner::Ended;
 
 // Beyond what the helper was told to bound, before it counts as hung.
 constexpr Duration kHelperPatience{5s};
+// For the helper's own end by SIGKILL.
+constexpr Duration kKillPatience{1s};
 
 Result<void> enlarge_buffers(int socket) {
   const int size = 2 * static_cast<int>(spawner::kMaxAnswer);
@@ -81,10 +83,15 @@ Spawner::~Spawner() {
   loop_.reset();
   socket_ = Fd();
   const Fd exit(static_cast<int>(::syscall(SYS_pidfd_open, helper_, 0)));
-  pollfd ended{exit.get(), POLLIN, 0};
-  const Duration patience = kill_patience_ + kHelperPatience;
-  if (!exit || ::poll(&ended, 1, static_cast<int>(patience.count() / 1000)) != 1) ::kill(helper_, SIGKILL);
-  ::waitpid(helper_, nullptr, 0);
+  const auto ends_within = [&](Duration patience) {
+    pollfd ended{exit.get(), POLLIN, 0};
+    return exit && ::poll(&ended, 1, static_cast<int>(patience.count() / 1000)) == 1;
+  };
+  if (!ends_within(kill_patience_ + kHelperPatience)) {
+    ::kill(helper_, SIGKILL);
+    ends_within(kKillPatience);
+  }
+  ::waitpid(helper_, nullptr, WNOHANG);  // who survived even that is init's when we are gone
 }
 
 void Spawner::attach(boost::asio::io_context& loop, OnReady on_ready, OnLost on_lost) {

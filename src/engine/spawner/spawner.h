@@ -24,7 +24,8 @@ class Spawner final : public drivers::Spawner, public drivers::Files {
   // Forks the helper, which first kills and awaits the agents of a predecessor of the same name. Call it
   // before the process has threads, open sockets or much memory.
   static Result<std::unique_ptr<Spawner>> fork(const Options& options);
-  // The helper is awaited, for kill_patience and a little. Every run() and read() must have ended.
+  // Agents under way are killed; the helper is awaited, for kill_patience and a little. Who still waits in
+  // run() or read() is never resumed.
   ~Spawner() override;
 
   // What the predecessor left, once it has been dealt with: from then on agents run. Requests made before

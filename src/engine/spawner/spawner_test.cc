@@ -295,6 +295,21 @@ TEST(Spawner, RefusesMoreAgentsThanItsBound) {
   EXPECT_TRUE(daemon.run(shell(":")));
 }
 
+TEST(Spawner, TheHelpersMemoryIsLockedWhereAsked) {
+#ifdef __SANITIZE_ADDRESS__
+  GTEST_SKIP() << "the sanitizer's memory cannot be locked";
+#endif
+  Name name;
+  Daemon daemon(name.text, {.memory = Spawner::Options::Memory::kLocked});
+  ASSERT_TRUE(daemon.run(shell(":")));
+  const std::string status =
+      read_kernel_file(AT_FDCWD, fmt::format("/proc/{}/status", daemon.spawner->helper_pid()).c_str());
+  EXPECT_THAT(status, HasSubstr("VmLck:"));
+  EXPECT_THAT(status, ::testing::Not(::testing::ContainsRegex("VmLck:[ \t]*0 kB")));
+  const auto agent = daemon.run(shell("grep VmLck: /proc/self/status"));
+  EXPECT_THAT(agent->output, ::testing::ContainsRegex("VmLck:[ \t]*0 kB")) << "agents are ordinary";
+}
+
 // ---- the daemon's end
 
 // Runs `body` in a process of its own, so that it can be killed.
