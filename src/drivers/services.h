@@ -1,8 +1,9 @@
 // What a driver may ask of the world. src/engine implements it on the one loop; tests give what they need.
 //
 // Nothing here blocks, and everything has a bound: whoever awaits a Task bounds it with within() below, or is
-// itself bounded that way. A cancelled Task ends when what it began is over (task.h). Arguments are values
-// where a temporary would be gone before the lazy Task begins; a Command is named and kept by its caller.
+// itself bounded that way. A cancelled Task ends when what it began is over (task.h), or after a bound of the
+// service's own; a service then does not forget it, and tells whoever asks next. Arguments are values where a
+// temporary would be gone before the lazy Task begins; a Command is named and kept by its caller.
 #pragma once
 
 #include <sys/types.h>
@@ -154,12 +155,17 @@ class Netlink {
   virtual ~Netlink() = default;
   virtual const std::vector<Link>& links() const = 0;
   virtual const std::vector<LinkAddress>& addresses() const = 0;
-  // Resumes after the next change of either table. Nothing is missed between looking at the tables and
-  // awaiting this, as one thread does both.
+  // Resumes after the next change of either table, or when settled() may have become true. Nothing is missed
+  // between looking at the tables and awaiting this, as one thread does both.
   virtual Task<void> changed() = 0;
+  // The tables are all there is to say about this address. False while a change of it has not been seen
+  // through (whoever asked for it may have given up), and while events that were lost are being made up for:
+  // an address that the tables do not show may be there, or come up in a moment.
+  virtual bool settled(const IpAddress& address) const = 0;
 
   // Adds with the given prefix length, IPv6 with IFA_F_NODAD. No error when it is there already. The kernel's
-  // answer is awaited, and the tables show the change when this returns.
+  // answer is awaited, and the tables show the change when this returns. Cancelled: the answer is awaited for
+  // a bounded time; settled() tells whether it has come.
   virtual Task<Result<void>> add_address(int link, IpPrefix address) = 0;
   // No error when it is not there.
   virtual Task<Result<void>> remove_address(int link, IpPrefix address) = 0;

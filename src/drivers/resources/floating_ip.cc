@@ -71,6 +71,8 @@ constexpr std::array<Duration, 3> kAnnounceAgain{Duration{100ms}, Duration{500ms
 // A claim that is not repeated for so long is over.
 constexpr Duration kClaimIsOver{30s};
 constexpr Duration kClaimPause{1s};
+// For a probe to learn what became of a change that somebody gave up.
+constexpr Duration kSettlePatience{5s};
 
 class FloatingIp final : public Resource {
  public:
@@ -90,6 +92,8 @@ class FloatingIp final : public Resource {
   }
 
   Task<Result<void>> start() override {
+    auto settling = tables_settle();
+    co_await settling;
     const auto link = usable_link();
     if (!link) co_return std::unexpected(link.error());
     if (!present_on(link->index)) {
@@ -108,6 +112,9 @@ class FloatingIp final : public Resource {
 
   Task<Result<void>> stop() override {
     checked_at_.reset();
+    // An address that a cancelled start has asked for may come up after we looked.
+    auto settling = tables_settle();
+    co_await settling;
     for (const LinkAddress& found : present()) {
       auto remove = services_.netlink.remove_address(found.link, found.prefix);
       const Result<void> removed = co_await remove;
@@ -120,6 +127,11 @@ class FloatingIp final : public Resource {
   }
 
   Task<Result<Probe>> probe() override {
+    auto settling = within(services_.clock, kSettlePatience, tables_settle());
+    const auto settled = co_await settling;
+    if (!settled)
+      co_return failure(fmt::format("the kernel has not answered a change of {}", address().text()),
+                        "the network driver of one of the interfaces may hang: `journalctl -k` says more");
     const std::vector<LinkAddress> found = present();
     if (found.empty()) co_return Probe{Presence::kStopped, {}};
     if (const auto problem = problem_of(found.front())) co_return Probe{Presence::kBroken, *problem};
@@ -137,6 +149,13 @@ class FloatingIp final : public Resource {
 
  private:
   const IpAddress& address() const { return params_.address.address; }
+
+  Task<void> tables_settle() {
+    while (!services_.netlink.settled(address())) {
+      auto change = services_.netlink.changed();
+      co_await change;
+    }
+  }
 
   // Where the address is, on the links that are ours to look at.
   std::vector<LinkAddress> present() const {

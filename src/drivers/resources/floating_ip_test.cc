@@ -271,6 +271,51 @@ TEST(FloatingIp, StopsWhereverTheAddressIs) {
   EXPECT_TRUE(tables.world.netlink.addresses().empty());
 }
 
+// A start was cancelled and its address has been asked for: the table does not show it yet.
+struct Unsettled : Tables {
+  IpPrefix address = *IpPrefix::parse("192.0.2.100/24");
+  Unsettled() {
+    (void)result_of(world.netlink.remove_address(2, address));
+    world.netlink.unsettle(address.address);
+  }
+  void comes_up_after_all() {
+    world.netlink.set_address({2, address});
+    world.netlink.settle(address.address);
+  }
+};
+
+TEST(FloatingIp, AStopWaitsForTheAddressThatACancelledStartAskedFor) {
+  Unsettled tables;
+  Started<Result<void>> stop(tables.resource->stop());
+  EXPECT_FALSE(stop.done()) << "no address is shown, and yet one may come up";
+  tables.comes_up_after_all();
+  ASSERT_TRUE(stop.done());
+  EXPECT_TRUE(stop.value());
+  EXPECT_TRUE(tables.world.netlink.addresses().empty());
+  EXPECT_EQ(result_of(tables.resource->probe())->presence, Presence::kStopped);
+}
+
+TEST(FloatingIp, AStopThatWasCancelledIsOverBeforeTheNextStartLooks) {
+  Tables tables;
+  const IpPrefix address = *IpPrefix::parse("192.0.2.100/24");
+  tables.world.netlink.unsettle(address.address);
+  const auto resource = tables.make({{"interface", std::string("eth1")}, {"probes", std::int64_t{0}}});
+  Started<Result<void>> start(resource->start());
+  EXPECT_FALSE(start.done()) << "the address that is shown may be gone in a moment";
+}
+
+TEST(FloatingIp, DoesNotCallItselfStoppedWhileAChangeIsNotAnswered) {
+  Unsettled tables;
+  Started<Result<Probe>> probe(tables.resource->probe());
+  EXPECT_FALSE(probe.done());
+  tables.world.clock.advance(5s);
+  ASSERT_TRUE(probe.done());
+  ASSERT_FALSE(probe.value());
+  EXPECT_EQ(probe.value().error().what, "the kernel has not answered a change of 192.0.2.100");
+  tables.comes_up_after_all();
+  EXPECT_EQ(result_of(tables.resource->probe())->presence, Presence::kRunning);
+}
+
 TEST(FloatingIp, RefusesAddressesThatNoClientCanReach) {
   World world;
   for (const char* address : {"127.0.0.1/8", "224.0.0.1/24", "0.0.0.0/24", "255.255.255.255/24", "::1/128",

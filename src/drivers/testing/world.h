@@ -174,6 +174,7 @@ class FakeNetlink final : public Netlink {
   const std::vector<Link>& links() const override { return links_; }
   const std::vector<LinkAddress>& addresses() const override { return addresses_; }
   Task<void> changed() override { return changes_.wait(); }
+  bool settled(const IpAddress& address) const override { return !unsettled_.contains(address.text()); }
   Task<Result<void>> add_address(int link, IpPrefix address) override {
     set_address({link, address});
     co_return Result<void>{};
@@ -185,6 +186,12 @@ class FakeNetlink final : public Netlink {
     co_return Result<void>{};
   }
 
+  // An earlier change of it has not been answered.
+  void unsettle(const IpAddress& address) { unsettled_.insert(address.text()); }
+  void settle(const IpAddress& address) {
+    unsettled_.erase(address.text());
+    changes_.wake();
+  }
   void set_link(const Link& link) {
     std::erase_if(links_, [&](const Link& other) { return other.index == link.index; });
     links_.push_back(link);
@@ -206,6 +213,7 @@ class FakeNetlink final : public Netlink {
  private:
   std::vector<Link> links_;
   std::vector<LinkAddress> addresses_;
+  std::set<std::string> unsettled_;
   Waiters changes_;
 };
 

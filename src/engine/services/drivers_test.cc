@@ -5,6 +5,7 @@
 
 #include <filesystem>
 #include <fstream>
+#include <future>
 
 #include "drivers/testing/net_namespace.h"
 #include "drivers/types.h"
@@ -118,6 +119,35 @@ TEST(FloatingIpOfTheKernel, ComesAndGoesAndAnswers) {
     EXPECT_TRUE(daemon.wait(resource->stop()));
     EXPECT_FALSE(network.has(address));
     EXPECT_TRUE(daemon.wait(resource->stop())) << "again";
+    EXPECT_EQ(daemon.wait(resource->probe())->presence, Presence::kStopped);
+  }
+}
+
+TEST(FloatingIpOfTheKernel, AStopLeavesNothingOfAStartThatWasCancelledWhileItAdded) {
+  Network network;
+  Daemon& daemon = *network.daemon;
+  for (const std::string address : kAddresses) {
+    const auto resource = network.floating_ip(address);
+    std::promise<void> asked, kernel;
+    daemon.netlink->thread().submit(
+        [&]() -> Result<void> {
+          asked.set_value();
+          kernel.get_future().wait();
+          return {};
+        },
+        [](const Result<void>&) {});
+    asked.get_future().wait();
+    {
+      Background<Result<void>> starting(daemon.loop, resource->start());
+      ASSERT_TRUE(daemon.until([&] { return daemon.netlink->thread().waiting() > 0; }));
+      starting.cancel_and_wait();
+      EXPECT_TRUE(starting.cancelled());
+    }
+    Background<Result<void>> stopping(daemon.loop, resource->stop());
+    EXPECT_FALSE(stopping.done());
+    kernel.set_value();
+    EXPECT_TRUE(stopping.wait());
+    EXPECT_FALSE(network.has(address));
     EXPECT_EQ(daemon.wait(resource->probe())->presence, Presence::kStopped);
   }
 }

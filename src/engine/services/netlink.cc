@@ -24,7 +24,7 @@ namespace {
 constexpr std::size_t kBuffer = 64 * 1024;
 // Of events that come while the tables are read anew; beyond that they are read once more.
 constexpr std::size_t kMaxSinceLoss = 4 << 20;
-// For a change that the kernel made to be seen in its events.
+// For a change that the kernel made to be seen in its events; then the tables are read anew.
 constexpr Duration kShowPatience{1s};
 
 Fd open_socket(unsigned groups) {
@@ -247,6 +247,7 @@ Netlink::Netlink(Loop& loop, Fd events, std::shared_ptr<Requests> requests, Tabl
       buffer_(kBuffer),
       tell_(loop),
       retry_(loop),
+      show_(loop),
       thread_(loop.io()) {
   await_events();
 }
@@ -322,6 +323,7 @@ void Netlink::resynced(std::optional<Tables> fresh) {
   if (stale_) return resync();
   tables_ = std::move(*fresh);
   for (const std::string& datagram : events) take_all(datagram);
+  for (const auto& change : changes_) change->past = change->made;  // the same thread did one after the other
   tell();
 }
 
@@ -331,6 +333,7 @@ void Netlink::resynced(std::optional<Tables> fresh) {
 void Netlink::tell() {
   if (tell_.armed()) return;
   tell_.set_after(0us, [this, alive = alive_] {
+    see_changes_through();
     const std::size_t present = waiters_.size();  // who waits anew, waits for the next change
     for (std::size_t i = 0; i < present && *alive && !waiters_.empty(); ++i) {
       Operation<>* waiter = waiters_.front();
@@ -359,11 +362,18 @@ Task<Result<void>> Netlink::remove_address(int link, IpPrefix address) {
   return change(RTM_DELADDR, link, address);
 }
 
+void Netlink::Change::answer(Result<void> result) {
+  if (Answer* waiting = std::exchange(asker, nullptr)) waiting->complete(std::move(result));
+}
+
 Task<Result<void>> Netlink::change(std::uint16_t type, int link, IpPrefix address) {
   const bool adds = type == RTM_NEWADDR;
-  auto waiting = std::make_shared<Answer*>(nullptr);
-  Answer operation([waiting] { std::exchange(*waiting, nullptr)->complete(Result<void>{}); });
-  *waiting = &operation;
+  const auto change = std::make_shared<Change>(Change{.link = link, .address = address, .adds = adds});
+  Loop::Timer patience(loop_);
+  Answer operation([&patience, change] {
+    patience.set_after(kCancelPatience, [change] { change->answer(failure("cancelled")); });
+  });
+  change->asker = &operation;
   auto job = [requests = requests_, type, link, address, adds]() -> Result<void> {
     const int error = requests->change(address_request(type, link, address));
     if (error == 0 || error == (adds ? EEXIST : EADDRNOTAVAIL)) return {};
@@ -371,30 +381,65 @@ Task<Result<void>> Netlink::change(std::uint16_t type, int link, IpPrefix addres
         fmt::format("cannot {} {}: {}", adds ? "add" : "remove", address.text(), errno_text(error)));
   };
   const bool queued =
-      thread_.submit(std::move(job), [this, alive = alive_, waiting](const Result<void>& result) {
-        if (!*alive) return;
-        // The event was sent before the answer.
-        receive();
-        if (Answer* answer = std::exchange(*waiting, nullptr)) answer->complete(result);
+      thread_.submit(std::move(job), [this, alive = alive_, change](const Result<void>& result) {
+        if (*alive) answered(change, result);
       });
   if (!queued)
     co_return failure(
         fmt::format("cannot change {}: the kernel's network tables do not answer", address.text()));
-  Result<void> result = co_await operation;
-  if (!result) co_return result;
-  // IPv6 announces an address a little after it took it.
-  auto showing = drivers::within(loop_, kShowPatience, shown(link, address, adds));
-  if (!co_await showing)
-    co_return failure(fmt::format("the kernel took the change of {}, and does not show it", address.text()));
-  co_return result;
+  changes_.push_back(change);
+  co_return co_await operation;
 }
 
-Task<void> Netlink::shown(int link, IpPrefix address, bool present) {
-  const auto is_it = [&](const LinkAddress& a) { return a.link == link && a.prefix == address; };
-  while (std::ranges::any_of(tables_.addresses, is_it) != present) {
-    auto change = changed();
-    co_await change;
+void Netlink::answered(const std::shared_ptr<Change>& change, const Result<void>& result) {
+  if (!result) {
+    std::erase(changes_, change);
+    tell();
+    return change->answer(result);
   }
+  for (const auto& other : changes_)
+    if (other->made && other->is_of(*change)) other->past = true;
+  change->made = true;
+  receive();  // the event was sent before the answer; only IPv6 announces an address a little later
+  tell();
+}
+
+bool Netlink::shows(const Change& change) const {
+  const bool present = std::ranges::any_of(tables_.addresses, [&](const LinkAddress& entry) {
+    return entry.link == change.link && entry.prefix == change.address;
+  });
+  return present == change.adds;
+}
+
+bool Netlink::awaits_events() const {
+  return std::ranges::any_of(changes_, [](const auto& change) { return change->made; });
+}
+
+void Netlink::see_changes_through() {
+  const auto is_over = [this](const auto& change) {
+    return change->made && (change->past || shows(*change));
+  };
+  const auto alive = alive_;  // who goes on may destroy us
+  while (*alive) {
+    const auto it = std::ranges::find_if(changes_, is_over);
+    if (it == changes_.end()) break;
+    const std::shared_ptr<Change> change = *it;
+    changes_.erase(it);
+    change->answer(shows(*change)
+                       ? Result<void>{}
+                       : failure(fmt::format("the kernel took the change of {}, and does not show it",
+                                             change->address.text())));
+  }
+  if (!*alive || !awaits_events() || show_.armed()) return;
+  show_.set_after(kShowPatience, [this] {
+    if (awaits_events()) resync();
+  });
+}
+
+bool Netlink::settled(const IpAddress& address) const {
+  const bool complete = !since_loss_ && !retry_.armed();
+  return complete && std::ranges::none_of(
+                         changes_, [&](const auto& change) { return change->address.address == address; });
 }
 
 }  // namespace komainu::engine

@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <cstdlib>
 #include <fstream>
+#include <future>
 
 #include "engine/testing/tasks.h"
 
@@ -144,17 +145,53 @@ TEST_F(NetlinkTest, SaysWhyAnAddressCannotBeAdded) {
   EXPECT_EQ(added.error().what, "cannot add 192.0.2.5/24: No such device");
 }
 
+TEST_F(NetlinkTest, ACancelledChangeEndsWhenTheKernelHasAnswered) {
+  open();
+  const IpPrefix prefix = *IpPrefix::parse("192.0.2.5/24");
+  Background<Result<void>> adding(loop, netlink->add_address(link("left")->index, prefix));
+  adding.cancel();
+  EXPECT_FALSE(adding.done()) << "it may still be made";
+  EXPECT_FALSE(netlink->settled(prefix.address));
+  EXPECT_TRUE(loop.run_until([&] { return adding.done(); }, kPatience));
+  EXPECT_TRUE(adding.cancelled());
+  EXPECT_TRUE(netlink->settled(prefix.address));
+  EXPECT_TRUE(has("192.0.2.5/24")) << "what became of it is in the tables";
+}
+
+TEST_F(NetlinkTest, AChangeThatIsNotAnsweredIsNotForgottenWhenItsAskerHasGivenUp) {
+  open();
+  const IpPrefix prefix = *IpPrefix::parse("192.0.2.5/24");
+  std::promise<void> answer;
+  netlink->thread().submit(
+      [until = answer.get_future().share()]() -> Result<void> {
+        until.wait();
+        return {};
+      },
+      [](const Result<void>&) {});
+  {
+    Background<Result<void>> adding(loop, netlink->add_address(link("left")->index, prefix));
+    adding.cancel_and_wait();
+    EXPECT_TRUE(adding.cancelled()) << "nobody waits for ever";
+  }
+  EXPECT_FALSE(has("192.0.2.5/24"));
+  EXPECT_FALSE(netlink->settled(prefix.address));
+  EXPECT_TRUE(netlink->settled(IpPrefix::parse("192.0.2.6/24")->address)) << "another is not concerned";
+  answer.set_value();
+  EXPECT_TRUE(until([&] { return netlink->settled(prefix.address); }));
+  EXPECT_TRUE(has("192.0.2.5/24"));
+}
+
 TEST_F(NetlinkTest, LaterChangesFollowOneThatWasCancelled) {
   open();
   const int index = link("left")->index;
-  const IpPrefix prefix = *IpPrefix::parse("192.0.2.5/24");
-  {
+  for (const char* text : {"192.0.2.5/24", "2001:db8::5/64"}) {
+    const IpPrefix prefix = *IpPrefix::parse(text);
     Background<Result<void>> adding(loop, netlink->add_address(index, prefix));
     adding.cancel();
-    EXPECT_TRUE(adding.cancelled());
+    ASSERT_TRUE(wait(loop, netlink->remove_address(index, prefix)));
+    EXPECT_TRUE(until([&] { return netlink->settled(prefix.address); }));
+    EXPECT_FALSE(has(text));
   }
-  ASSERT_TRUE(wait(loop, netlink->remove_address(index, prefix)));
-  EXPECT_FALSE(has("192.0.2.5/24"));
 }
 
 TEST_F(NetlinkTest, WakesEveryoneWhoWaitsAndNobodyWithoutAChange) {
@@ -182,6 +219,7 @@ TEST_F(NetlinkTest, ReadsTheTablesAnewWhenEventsWereLost) {
   ip("-batch " + commands);
   ::unlink(commands.c_str());
   EXPECT_TRUE(until([&] { return has("198.51.100.1/24") && !has("192.0.2.1/32") && has("192.0.2.199/32"); }));
+  EXPECT_TRUE(netlink->settled(IpPrefix::parse("192.0.2.1/32")->address));
   EXPECT_GE(netlink->resyncs(), 1u);
   EXPECT_TRUE(link("left")->up);
   ip("addr add 198.51.100.2/24 dev left");
