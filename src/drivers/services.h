@@ -100,6 +100,7 @@ struct UnitState {
   std::string result;        // of a service: "success", "exit-code", "signal", "timeout", …
   std::string invocation_id;
   pid_t main_pid = 0;
+  bool has_job = false;  // a job of it waits or runs: an inactive unit is about to start
   bool operator==(const UnitState&) const = default;
 };
 
@@ -117,7 +118,8 @@ class Systemd {
  public:
   virtual ~Systemd() = default;
   // Queue a job (mode "replace") and wait for its result: an error unless it is "done", which names the
-  // result and the unit's state. Cancelled: the job is cancelled.
+  // result and the unit's state. Cancelled: the job is cancelled, and systemd's word for it awaited. When
+  // systemd keeps silent beyond a bound, it does all that was asked of it before it answers unit_state().
   virtual Task<Result<void>> start_unit(std::string unit) = 0;
   virtual Task<Result<void>> stop_unit(std::string unit) = 0;
   // Forgets the failed state and the start rate limit, so that the next start is not refused. No error when

@@ -14,12 +14,14 @@ bool is_up(const UnitState& state) {
 }
 
 bool is_down(const UnitState& state) {
-  return state.active_state == "inactive" || state.active_state == "failed";
+  return (state.active_state == "inactive" || state.active_state == "failed") && !state.has_job;
 }
 
 std::string describe(const UnitState& state) {
   if (state.load_state == "not-found") return "not installed";
   if (state.load_state == "masked") return "masked";
+  const bool waits = state.has_job && (state.active_state == "inactive" || state.active_state == "failed");
+  if (waits) return fmt::format("{}, and a job of it is queued", state.active_state);
   const bool says_why = state.active_state == "failed" && !state.result.empty() && state.result != "success";
   const std::string& detail = says_why ? state.result : state.sub_state;
   return detail.empty() || detail == state.active_state ? state.active_state

@@ -9,10 +9,11 @@
 
 namespace komainu::drivers {
 
-bool is_up(const UnitState& state);    // active, or reloading
-bool is_down(const UnitState& state);  // inactive, failed, or not there at all
+bool is_up(const UnitState& state);  // active, or reloading
+// Inactive, failed, or not there at all, and nothing is queued that would start it.
+bool is_down(const UnitState& state);
 
-// "failed (exit-code)", "activating (auto-restart)", "not installed".
+// "failed (exit-code)", "activating (auto-restart)", "inactive, and a job of it is queued", "not installed".
 std::string describe(const UnitState& state);
 
 // The main process of an active unit after `dead` was its main process; 0: there is none, or systemd does not

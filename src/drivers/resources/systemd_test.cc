@@ -1,3 +1,4 @@
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <signal.h>
@@ -118,6 +119,32 @@ TEST(Systemd, ProbesByTheUnitsState) {
   Bench bench;
   bench.world.systemd.gone = Error{"systemd does not answer", ""};
   EXPECT_FALSE(result_of(bench.resource->probe()));
+}
+
+TEST(Systemd, AQueuedJobIsNotStopped) {
+  for (const char* state : {"inactive", "failed"}) {
+    Bench bench;
+    bench.world.systemd.units[kUnit] = unit(state, "dead");
+    bench.world.systemd.units[kUnit].has_job = true;
+    const Probe probe = *result_of(bench.resource->probe());
+    EXPECT_EQ(probe.presence, Presence::kBroken);
+    EXPECT_EQ(probe.evidence, fmt::format("web.service is {}, and a job of it is queued", state));
+    bench.world.systemd.work = [](const std::string&, UnitState& of) -> Result<void> {
+      of.has_job = false;
+      return {};
+    };
+    EXPECT_TRUE(result_of(bench.resource->stop()));
+    EXPECT_THAT(bench.world.systemd.jobs, ElementsAre("stop web.service"));
+  }
+}
+
+TEST(Systemd, AStopThatLeavesAJobHasFailed) {
+  Bench bench;
+  bench.world.systemd.units[kUnit].active_state = "inactive";
+  bench.world.systemd.units[kUnit].has_job = true;
+  bench.world.systemd.work = [](const std::string&, UnitState&) -> Result<void> { return {}; };
+  EXPECT_EQ(result_of(bench.resource->stop()).error().what,
+            "web.service was stopped and is inactive, and a job of it is queued");
 }
 
 TEST(Systemd, SeesTheUnitLeaveItsActiveState) {

@@ -217,6 +217,9 @@ class UnitOfSystemd : public ::testing::Test {
     manager.emplace();
     manager->unit("web.service", "[Service]\nExecStart=sleep 1000\n");
     manager->unit("broken.service", "[Service]\nType=notify\nExecStart=false\n");
+    manager->unit("slow.service", "[Service]\nType=oneshot\nExecStart=sleep 1000\n");
+    manager->unit("queued.service",
+                  "[Unit]\nAfter=slow.service\nRequires=slow.service\n[Service]\nExecStart=sleep 1000\n");
     daemon.emplace();
     systemd.emplace(daemon->loop, manager->endpoints());
     services.emplace(drivers::Services{daemon->loop, daemon->loop, *daemon->spawner, *daemon->spawner,
@@ -277,6 +280,32 @@ TEST_F(UnitOfSystemd, StopsAServiceThatHangs) {
   ASSERT_TRUE(daemon->wait(web->start()));
   ::kill(main_pid(), SIGSTOP);
   EXPECT_TRUE(daemon->wait(web->stop()));
+}
+
+TEST_F(UnitOfSystemd, AStartThatIsQueuedHasToBeStopped) {
+  const auto queued = resource("queued.service");
+  Systemd predecessor(daemon->loop, manager->endpoints());
+  Background<Result<void>> starting(daemon->loop, predecessor.start_unit("queued.service"));
+  ASSERT_TRUE(daemon->until([&] { return daemon->wait(systemd->unit_state("queued.service"))->has_job; }));
+  const Result<drivers::Probe> probe = daemon->wait(queued->probe());
+  ASSERT_TRUE(probe);
+  EXPECT_EQ(probe->presence, Presence::kBroken);
+  EXPECT_EQ(probe->evidence, "queued.service is inactive, and a job of it is queued");
+  const Result<void> stopped = daemon->wait(queued->stop());
+  ASSERT_TRUE(stopped) << stopped.error().what;
+  EXPECT_EQ(presence(*queued), Presence::kStopped);
+  EXPECT_FALSE(starting.wait());
+}
+
+TEST_F(UnitOfSystemd, AStopThatFollowsACancelledStartLeavesNothing) {
+  const auto queued = resource("queued.service");
+  presence(*queued);  // connected
+  Background<Result<void>> starting(daemon->loop, queued->start());
+  daemon->wait(daemon->loop.sleep(Duration{0}));
+  starting.cancel_and_wait();
+  EXPECT_TRUE(daemon->wait(queued->stop()));
+  EXPECT_EQ(presence(*queued), Presence::kStopped);
+  EXPECT_FALSE(daemon->wait(systemd->unit_state("queued.service"))->has_job);
 }
 
 TEST_F(UnitOfSystemd, SeesItsDeathAndItsStop) {

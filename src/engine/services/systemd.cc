@@ -72,6 +72,58 @@ class Systemd::Watch final : public drivers::UnitWatch {
   Operation<>* waiting_ = nullptr;
 };
 
+// ---- a job of a unit
+
+// From the request to the result, also when whoever awaits it is cancelled. Then the job is cancelled as soon
+// as systemd has named it, and this ends when systemd says that it is gone.
+class Systemd::Job {
+ public:
+  explicit Job(Systemd& systemd) : systemd_(systemd), call_(systemd) {}
+
+  // "done", "canceled", "failed", … (org.freedesktop.systemd1(5), JobRemoved).
+  Task<Result<std::string>> run(Message request) {
+    Operation<Result<std::string>> operation([this] { cancel(); });
+    operation_ = &operation;
+    Result<void> asked = call_.ask(std::move(request), [this](Reply reply) { named(std::move(reply)); });
+    if (!asked) co_return std::unexpected(asked.error());
+    co_return co_await operation;
+  }
+
+  void over(Result<std::string> result) {
+    call_.forget();
+    std::erase_if(systemd_.jobs_, [this](const auto& entry) { return entry.second == this; });
+    std::exchange(operation_, nullptr)->complete(std::move(result));
+  }
+
+ private:
+  void named(Reply reply) {
+    if (!reply) return over(std::unexpected(reply.error()));
+    const char* path = nullptr;
+    if (sd_bus_message_read(reply->get(), "o", &path) < 0)
+      return over(failure("systemd's answer has no job in it"));
+    path_ = path;
+    // The result comes with the signal JobRemoved, which follows the answer that named the job.
+    systemd_.jobs_.emplace(path_, this);
+    if (cancelled_) cancel();
+  }
+
+  void cancel() {
+    cancelled_ = true;
+    if (path_.empty()) return;  // named() will be back
+    // What is answered does not matter: the job is gone, or it was, or systemd does not answer.
+    Result<Message> message = systemd_.method(path_.c_str(), "org.freedesktop.systemd1.Job", "Cancel");
+    if (!message) return over(failure("cancelled"));
+    Result<void> asked = call_.ask(std::move(*message), [this](const Reply&) { over(failure("cancelled")); });
+    if (!asked) over(failure("cancelled"));
+  }
+
+  Systemd& systemd_;
+  Call call_;
+  Operation<Result<std::string>>* operation_ = nullptr;
+  std::string path_;
+  bool cancelled_ = false;
+};
+
 // ---- the connection
 
 std::vector<Systemd::Endpoint> Systemd::system_manager() {
@@ -133,10 +185,7 @@ void Systemd::disconnect(const std::string& why) {
   disconnecting_ = true;
   const Reply lost = failure("the connection to systemd is gone: " + why);
   while (!calls_.empty()) (*calls_.begin())->finish(lost);
-  while (!jobs_.empty()) {
-    auto job = jobs_.extract(jobs_.begin());
-    job.mapped()->complete(std::unexpected(lost.error()));
-  }
+  while (!jobs_.empty()) jobs_.begin()->second->over(std::unexpected(lost.error()));
   disconnecting_ = false;
   const std::vector<Watch*> watching(watches_.begin(), watches_.end());
   for (Watch* watch : watching)
@@ -197,10 +246,28 @@ Result<Systemd::Message> Systemd::method(const char* path, const char* interface
   return Message(message);
 }
 
-void Systemd::Call::finish(Reply reply) {
+Result<void> Systemd::Call::ask(Message message, std::function<void(Reply)> then) {
+  if (int error = sd_bus_call_async(owner.connection_->bus.get(), &slot, message.get(), &Systemd::on_reply,
+                                    this, kCallTimeoutUs);
+      error < 0) {
+    return failure(describe("ask", error));
+  }
+  answered = std::move(then);
+  owner.calls_.insert(this);
+  owner.serve_soon();
+  return {};
+}
+
+void Systemd::Call::forget() {
   owner.calls_.erase(this);
   slot = sd_bus_slot_unref(slot);
-  std::exchange(operation, nullptr)->complete(std::move(reply));
+  answered = nullptr;
+}
+
+void Systemd::Call::finish(Reply reply) {
+  const std::function<void(Reply)> then = std::move(answered);
+  forget();
+  then(std::move(reply));
 }
 
 int Systemd::ignore_reply(sd_bus_message*, void*, sd_bus_error*) {
@@ -217,17 +284,13 @@ int Systemd::on_reply(sd_bus_message* message, void* data, sd_bus_error*) {
   return 1;
 }
 
+// For questions: one that is cancelled leaves nothing behind.
 Task<Systemd::Reply> Systemd::call(Message message) {
-  Call pending{*this};
-  if (int error = sd_bus_call_async(connection_->bus.get(), &pending.slot, message.get(), &Systemd::on_reply,
-                                    &pending, kCallTimeoutUs);
-      error < 0) {
-    co_return failure(describe("ask", error));
-  }
+  Call pending(*this);
   Operation<Reply> operation([&pending] { pending.finish(failure("cancelled")); });
-  pending.operation = &operation;
-  calls_.insert(&pending);
-  serve_soon();
+  Result<void> asked =
+      pending.ask(std::move(message), [&operation](Reply reply) { operation.complete(std::move(reply)); });
+  if (!asked) co_return std::unexpected(asked.error());
   co_return co_await operation;
 }
 
@@ -265,15 +328,10 @@ Task<Result<void>> Systemd::job(const char* verb, std::string unit) {
   Result<Message> message = method(kManagerPath, kManager, verb);
   if (!message) co_return std::unexpected(message.error());
   sd_bus_message_append(message->get(), "ss", unit.c_str(), "replace");
-  auto asking = call(std::move(*message));
-  Reply reply = co_await asking;
-  if (!reply) co_return failure(fmt::format("{}: {}", unit, reply.error().what));
-  const char* path = nullptr;
-  if (sd_bus_message_read(reply->get(), "o", &path) < 0)
-    co_return failure("systemd's answer has no job in it");
-  auto waiting = await_job(path);
-  Result<std::string> result = co_await waiting;
-  if (!result) co_return std::unexpected(result.error());
+  Job job(*this);
+  auto running = job.run(std::move(*message));
+  Result<std::string> result = co_await running;
+  if (!result) co_return failure(fmt::format("{}: {}", unit, result.error().what));
   if (*result == "done") co_return Result<void>{};
   auto looking = unit_state(unit);
   Result<UnitState> state = co_await looking;
@@ -282,24 +340,6 @@ Task<Result<void>> Systemd::job(const char* verb, std::string unit) {
             : std::string();
   co_return failure(fmt::format("{}: the job ended as '{}'{}", unit, *result, now),
                     fmt::format("systemctl status {0}; journalctl -u {0}", unit));
-}
-
-// The result comes with the signal JobRemoved, which follows the answer that named the job.
-Task<Result<std::string>> Systemd::await_job(std::string path) {
-  Operation<Result<std::string>> operation([this, path] {
-    cancel_job(path);
-    auto waiting = jobs_.extract(path);
-    if (waiting) waiting.mapped()->complete(failure("cancelled"));
-  });
-  jobs_[path] = &operation;
-  co_return co_await operation;
-}
-
-void Systemd::cancel_job(const std::string& path) {
-  if (!connection_) return;
-  sd_bus_call_method_async(connection_->bus.get(), nullptr, kService, path.c_str(),
-                           "org.freedesktop.systemd1.Job", "Cancel", &Systemd::ignore_reply, nullptr, "");
-  serve_soon();
 }
 
 Task<Result<void>> Systemd::reset_failed(std::string unit) {
@@ -339,6 +379,11 @@ Task<Result<std::map<std::string, std::string>>> Systemd::properties(std::string
     } else if (std::strcmp(type, "u") == 0) {
       std::uint32_t number = 0;
       error = sd_bus_message_read(all, "v", "u", &number);
+      if (error > 0) found[name] = std::to_string(number);
+    } else if (std::strcmp(type, "(uo)") == 0 && std::strcmp(name, "Job") == 0) {
+      std::uint32_t number = 0;  // 0: none
+      const char* job = nullptr;
+      error = sd_bus_message_read(all, "v", "(uo)", &number, &job);
       if (error > 0) found[name] = std::to_string(number);
     } else if (std::strcmp(type, "ay") == 0 && std::strcmp(name, "InvocationID") == 0) {
       const void* bytes = nullptr;
@@ -383,6 +428,8 @@ Task<Result<UnitState>> Systemd::unit_state(std::string unit) {
   state.invocation_id = text("InvocationID");
   const std::string pid = text("MainPID");
   state.main_pid = pid.empty() ? 0 : static_cast<pid_t>(std::stol(pid));
+  const std::string job = text("Job");
+  state.has_job = !job.empty() && job != "0";
   co_return state;
 }
 
@@ -400,8 +447,8 @@ int Systemd::on_signal(sd_bus_message* message, void* data, sd_bus_error*) {
     const char* unit = nullptr;
     const char* result = nullptr;
     if (sd_bus_message_read(message, "uoss", &id, &job, &unit, &result) < 0) return 0;
-    auto waiting = self.jobs_.extract(job);
-    if (waiting) waiting.mapped()->complete(std::string(result));
+    for (auto it = self.jobs_.find(job); it != self.jobs_.end(); it = self.jobs_.find(job))
+      it->second->over(std::string(result));
   } else if (sd_bus_message_is_signal(message, kProperties, "PropertiesChanged")) {
     for (Watch* watch : self.watches_) {
       if (watch->path() == path) concerned.push_back(watch);

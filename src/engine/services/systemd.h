@@ -7,6 +7,7 @@
 
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <set>
@@ -45,6 +46,7 @@ class Systemd final : public drivers::Systemd {
 
  private:
   class Watch;
+  class Job;
   struct Unref {
     void operator()(sd_bus_message* message) const { sd_bus_message_unref(message); }
   };
@@ -61,18 +63,25 @@ class Systemd final : public drivers::Systemd {
   Result<Message> method(const char* path, const char* interface, const char* member);
   drivers::Task<Result<std::string>> unit_path(std::string unit);
   drivers::Task<Result<void>> job(const char* verb, std::string unit);
-  drivers::Task<Result<std::string>> await_job(std::string path);
   drivers::Task<Result<std::map<std::string, std::string>>> properties(std::string path);
-  void cancel_job(const std::string& path);
   static int ignore_reply(sd_bus_message* message, void* data, sd_bus_error* error);
   static int on_reply(sd_bus_message* message, void* data, sd_bus_error* error);
   static int on_signal(sd_bus_message* message, void* data, sd_bus_error* error);
 
+  // One question and its answer.
   struct Call {
+    explicit Call(Systemd& systemd) : owner(systemd) {}
+    Call(const Call&) = delete;
+    Call& operator=(const Call&) = delete;
+    ~Call() { forget(); }
+    // Calls `answered` once, unless it is forgotten before; after kCallTimeoutUs with an error.
+    Result<void> ask(Message message, std::function<void(Reply)> answered);
+    void forget();
+    void finish(Reply reply);
+
     Systemd& owner;
     sd_bus_slot* slot = nullptr;
-    drivers::Operation<Reply>* operation = nullptr;
-    void finish(Reply reply);
+    std::function<void(Reply)> answered;
   };
 
   struct CloseBus {
@@ -94,7 +103,7 @@ class Systemd final : public drivers::Systemd {
   bool disconnecting_ = false;
   Loop::Timer wake_{loop_};  // for work that is queued, and for sd-bus's own time-outs
   std::set<Call*> calls_;
-  std::map<std::string, drivers::Operation<Result<std::string>>*> jobs_;  // by object path
+  std::multimap<std::string, Job*> jobs_;  // by object path: whoever asks for the same shares the job
   std::set<Watch*> watches_;
 };
 

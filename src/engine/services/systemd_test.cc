@@ -25,6 +25,9 @@ class SystemdTest : public ::testing::Test {
     manager->unit("runs.service", "[Service]\nExecStart=sleep 1000\n");
     manager->unit("fails.service", "[Service]\nType=oneshot\nExecStart=false\n");
     manager->unit("slow.service", "[Service]\nType=oneshot\nRemainAfterExit=yes\nExecStart=sleep 1000\n");
+    // Its start job waits until slow.service is up, and meanwhile it is inactive.
+    manager->unit("queued.service",
+                  "[Unit]\nAfter=slow.service\nRequires=slow.service\n[Service]\nExecStart=sleep 1000\n");
     systemd.emplace(loop, manager->endpoints());
   }
 
@@ -140,6 +143,56 @@ TEST_F(SystemdTest, ACancelledStartLeavesNoJobBehind) {
   ASSERT_TRUE(wait(loop, systemd->stop_unit("slow.service")));
   EXPECT_EQ(state("slow.service").active_state, "failed");  // so does systemd call a start that was killed
   EXPECT_EQ(state("slow.service").main_pid, 0);
+}
+
+TEST_F(SystemdTest, TellsOfAStartThatIsQueued) {
+  auto watch = systemd->watch_unit("queued.service");
+  EXPECT_FALSE(next(*watch).has_job);
+  Background<Result<void>> starting(loop, systemd->start_unit("queued.service"));
+  const UnitState waiting = next(*watch);
+  EXPECT_EQ(waiting.active_state, "inactive");
+  EXPECT_TRUE(waiting.has_job);
+  starting.cancel_and_wait();
+  EXPECT_FALSE(state("queued.service").has_job);
+  EXPECT_EQ(state("queued.service").active_state, "inactive");
+}
+
+TEST_F(SystemdTest, AStartThatIsCancelledBeforeItsAnswerLeavesNoJobBehind) {
+  state("queued.service");  // connected
+  ::kill(manager->pid(), SIGSTOP);
+  Background<Result<void>> starting(loop, systemd->start_unit("queued.service"));
+  starting.cancel();
+  loop.run_until([] { return false; }, 20ms);
+  EXPECT_FALSE(starting.done()) << "nobody knows yet what systemd makes of it";
+  ::kill(manager->pid(), SIGCONT);
+  ASSERT_TRUE(loop.run_until([&] { return starting.done(); }, kPatience));
+  EXPECT_TRUE(starting.cancelled());
+  const UnitState after = state("queued.service");
+  EXPECT_EQ(after.active_state, "inactive");
+  EXPECT_FALSE(after.has_job);
+}
+
+TEST_F(SystemdTest, AStopTakesThePlaceOfAStartThatIsQueued) {
+  Systemd predecessor(loop, manager->endpoints());
+  Background<Result<void>> starting(loop, predecessor.start_unit("queued.service"));
+  auto watch = systemd->watch_unit("queued.service");
+  while (!next(*watch).has_job) continue;
+  auto stopped = wait(loop, systemd->stop_unit("queued.service"));
+  ASSERT_TRUE(stopped) << stopped.error().what;
+  EXPECT_FALSE(state("queued.service").has_job);
+  const Result<void> started = starting.wait();
+  ASSERT_FALSE(started);
+  EXPECT_THAT(started.error().what, HasSubstr("the job ended as 'canceled'"));
+}
+
+TEST_F(SystemdTest, WhoeverAsksForTheSameSharesTheJob) {
+  Background<Result<void>> one(loop, systemd->start_unit("queued.service"));
+  Background<Result<void>> another(loop, systemd->start_unit("queued.service"));
+  auto watch = systemd->watch_unit("queued.service");
+  while (!next(*watch).has_job) continue;
+  ASSERT_TRUE(wait(loop, systemd->stop_unit("queued.service")));
+  EXPECT_FALSE(one.wait());
+  EXPECT_FALSE(another.wait());
 }
 
 TEST_F(SystemdTest, SeveralCallsWaitAtOnce) {
