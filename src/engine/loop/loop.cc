@@ -11,6 +11,8 @@
 #include <boost/asio/cancellation_signal.hpp>
 #include <boost/asio/post.hpp>
 
+#include "engine/timer_fd.h"
+
 namespace komainu::engine {
 
 using drivers::Operation;
@@ -126,11 +128,7 @@ void Loop::arm() {
   const LocalTime next = timers_.begin()->first.first;
   if (armed_for_ != LocalTime{} && armed_for_ <= next) return;
   armed_for_ = next;
-  const auto us = std::max<std::int64_t>(next.since_boot.count(), 1);
-  itimerspec at{};
-  at.it_value.tv_sec = us / 1'000'000;
-  at.it_value.tv_nsec = us % 1'000'000 * 1000;
-  ::timerfd_settime(timer_fd_.get(), TFD_TIMER_ABSTIME, &at, nullptr);
+  arm_timer_fd(timer_fd_.get(), next);
 }
 
 void Loop::await_timer() {

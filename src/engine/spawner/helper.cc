@@ -22,6 +22,7 @@
 
 #include "engine/spawner/containment.h"
 #include "engine/spawner/protocol.h"
+#include "engine/timer_fd.h"
 
 namespace komainu::engine::spawner {
 namespace {
@@ -564,13 +565,7 @@ void Helper::arm_timer() {
     if (agent->stage != Agent::Stage::kStuck) sooner(agent->until);
     if (agent->pid == 0 && agent->container.events() < 0) sooner(boot_time() + kPollInterval);
   }
-  itimerspec at{};
-  if (next) {
-    const auto us = std::max<std::int64_t>(next->since_boot.count(), 1);
-    at.it_value.tv_sec = us / 1'000'000;
-    at.it_value.tv_nsec = us % 1'000'000 * 1000;
-  }
-  ::timerfd_settime(timer_.get(), TFD_TIMER_ABSTIME, &at, nullptr);
+  arm_timer_fd(timer_.get(), next);
 }
 
 // ---- beginning and end
