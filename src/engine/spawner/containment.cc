@@ -48,6 +48,17 @@ bool await_empty(const Cgroup& cgroup, LocalTime until) {
 
 }  // namespace
 
+bool OnlyOne::take() {
+  if (taken_) return true;
+  if (!socket_) socket_ = Fd(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  const std::size_t length = name_.copy(address.sun_path + 1, sizeof address.sun_path - 1);
+  const auto size = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + 1 + length);
+  taken_ = ::bind(socket_.get(), reinterpret_cast<const sockaddr*>(&address), size) == 0;
+  return taken_;
+}
+
 pid_t Container::fork_into() {
   clone_args arguments{};
   arguments.exit_signal = SIGCHLD;
@@ -73,6 +84,7 @@ void Container::kill() {
 }
 
 bool Container::gone() {
+  if (predecessor_) return predecessor_->take();
   if (!cgroup_) return group_ <= 0 || (::kill(-group_, 0) != 0 && errno == ESRCH);
   return cgroup_->parent->remove_child(cgroup_->name);
 }
@@ -82,12 +94,13 @@ Result<void> Container::keep() {
   return cgroup_->cgroup.mark(kKept);
 }
 
-Containment::Containment(const std::string& name, Duration patience) {
+Containment::Containment(const std::string& name, Duration patience) : only_one_(name) {
   auto directories = open_directories(name);
   if (!directories) {
     description_ =
         fmt::format("agents run in process groups: {}; a process that calls setsid() survives a kill",
                     directories.error().what);
+    await_predecessor(patience);
     return;
   }
   directories_ = std::move(*directories);
@@ -138,20 +151,13 @@ void Containment::replace_predecessor(Duration patience) {
   sweep_applications();
 }
 
-// Without cgroups nobody but the predecessor knows its agents; it kills them when its daemon has died, and
-// then lets go of the name that only one socket can have (abstract, unix(7)).
-void Containment::await_predecessor(const std::string& name, Duration patience) {
+void Containment::await_predecessor(Duration patience) {
   const LocalTime until = boot_time() + patience;
-  alone_ = Fd(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
-  const std::string unique = "komainu-spawner/" + name;
-  sockaddr_un address{};
-  address.sun_family = AF_UNIX;
-  unique.copy(address.sun_path + 1, sizeof address.sun_path - 1);
-  const auto size = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + 1 +
-                                           std::min(unique.size(), sizeof address.sun_path - 1));
-  while (::bind(alone_.get(), reinterpret_cast<const sockaddr*>(&address), size) != 0) {
+  while (!only_one_.take()) {
     if (boot_time() >= until) {
-      description_ += "; the spawner of an earlier daemon has not ended, and its agents may still run";
+      Survivor survivor{"the spawner of an earlier daemon", {}};
+      survivor.container.predecessor_ = &only_one_;
+      survivors_.push_back(std::move(survivor));
       return;
     }
     ::poll(nullptr, 0, 10);

@@ -20,6 +20,20 @@
 
 namespace komainu::engine::spawner {
 
+// The name that only one helper can have: an abstract socket (unix(7)). For where there are no cgroups, and
+// nobody but a helper knows its agents: it kills them when its daemon has died, and then lets go of the name.
+class OnlyOne {
+ public:
+  explicit OnlyOne(const std::string& name) : name_("komainu-spawner/" + name) {}
+  // True once the name is ours.
+  bool take();
+
+ private:
+  std::string name_;
+  Fd socket_;
+  bool taken_ = false;
+};
+
 // One agent's container. Empty until the agent is born into it.
 class Container {
  public:
@@ -46,7 +60,8 @@ class Container {
   };
   std::optional<InCgroup> cgroup_;
   Fd events_;
-  pid_t group_ = 0;  // the agent leads its process group
+  pid_t group_ = 0;                 // the agent leads its process group
+  OnlyOne* predecessor_ = nullptr;  // it stands for all agents of a helper that has not ended
 };
 
 class Containment {
@@ -63,7 +78,7 @@ class Containment {
     std::string label;
     Container container;
   };
-  // The predecessor's agents that survived SIGKILL.
+  // The predecessor's agents that survived SIGKILL; without cgroups, the predecessor itself.
   std::vector<Survivor> take_survivors() { return std::move(survivors_); }
 
   bool contained() const { return directories_.has_value(); }
@@ -75,11 +90,11 @@ class Containment {
   };
   Result<Directories> open_directories(const std::string& name);
   void replace_predecessor(Duration patience);
-  void await_predecessor(const std::string& name, Duration patience);
+  void await_predecessor(Duration patience);
   void sweep_applications();
 
   std::optional<Directories> directories_;
-  Fd alone_;  // held by at most one helper of this name
+  OnlyOne only_one_;
   std::string description_;
   std::vector<Survivor> survivors_;
   std::uint64_t made_ = 0;

@@ -132,7 +132,7 @@ void become_ordinary(pid_t helper, const rlimit& descriptors) {
 // Reads a file to standard output: exit code 0, or 1 with the reason on standard error.
 [[noreturn]] void run_read_file(const ReadFile& request) {
   const Fd file{::open(request.path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK)};
-  struct stat status{};
+  struct stat status {};
   if (!file || ::fstat(file.get(), &status) != 0) complain(errno_text());
   if (!S_ISREG(status.st_mode)) complain("not a regular file");
   if (request.secret && (status.st_uid != 0 || (status.st_mode & 077) != 0))
@@ -169,6 +169,7 @@ struct Agent {
   };
 
   std::uint64_t id = 0;
+  std::string label;
   std::string key;  // the same for the same work
   pid_t pid = 0;    // 0: reaped, or a predecessor's
   Container container;
@@ -217,6 +218,7 @@ class Helper {
   void adopt_survivors();
   void shut_down();
 
+  void tell_stuck();
   void send(const ToDaemon& message);
   void flush();
 
@@ -379,6 +381,7 @@ void Helper::read_stream(Fd& pipe, Tail& tail, std::size_t limit) {
 void Helper::start(Start request) {
   auto agent = std::make_unique<Agent>();
   agent->id = request.id;
+  agent->label = request.label;
   if (const auto* program = std::get_if<RunProgram>(&request.work))
     for (const std::string& argument : program->argv) agent->key += argument + '\0';
   else
@@ -520,17 +523,21 @@ void Helper::finish(Agent& agent, drivers::Exit::How how) {
   unwatch(agent.failure_pipe);
   if (how == drivers::Exit::How::kStuck) {
     agent.stage = Agent::Stage::kStuck;
-    send(StuckCount{++stuck_});
+    ++stuck_;
+    tell_stuck();
   }
   send(ended);
   if (how != drivers::Exit::How::kStuck) release(agent);
 }
 
 void Helper::release(Agent& agent) {
-  if (agent.stage == Agent::Stage::kStuck) send(StuckCount{--stuck_});
+  const bool was_stuck = agent.stage == Agent::Stage::kStuck;
   if (agent.container.events() >= 0)
     ::epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, agent.container.events(), nullptr);
   agents_.erase(agent.id);
+  if (!was_stuck) return;
+  --stuck_;
+  tell_stuck();
 }
 
 // ---- time
@@ -576,6 +583,7 @@ void Helper::adopt_survivors() {
     ready.stuck.push_back(survivor.label);
     auto agent = std::make_unique<Agent>();
     agent->id = next_survivor_++;
+    agent->label = survivor.label;
     agent->container = std::move(survivor.container);
     agent->stage = Agent::Stage::kStuck;
     if (agent->container.events() >= 0)
@@ -584,7 +592,6 @@ void Helper::adopt_survivors() {
     ++stuck_;
   }
   send(ready);
-  if (stuck_ > 0) send(StuckCount{stuck_});
 }
 
 // The daemon is gone: its unfinished agents go, too. Stuck ones are left to the successor.
@@ -606,6 +613,13 @@ void Helper::shut_down() {
 }
 
 // ---- to the daemon
+
+void Helper::tell_stuck() {
+  Stuck stuck;
+  for (const auto& [id, agent] : agents_)
+    if (agent->stage == Agent::Stage::kStuck) stuck.labels.push_back(agent->label);
+  send(stuck);
+}
 
 void Helper::send(const ToDaemon& message) {
   unsent_.push_back(encode(message));

@@ -69,7 +69,7 @@ using ToHelper = std::variant<Start, Cancel>;
 struct Ready {
   std::string containment;         // how agents are contained, for the log
   bool contained = false;          // in cgroups
-  std::vector<std::string> stuck;  // the predecessor's agents that survived SIGKILL
+  std::vector<std::string> stuck;  // the predecessor's agents that survived SIGKILL; Stuck tells their end
   auto fields() { return std::tie(containment, contained, stuck); }
 };
 
@@ -85,13 +85,13 @@ struct Ended {
   auto fields() { return std::tie(id, not_started, how, code, output, errors, truncated); }
 };
 
-// How many agents are stuck in the kernel now; sent when it changes.
-struct StuckCount {
-  std::uint64_t count = 0;
-  auto fields() { return std::tie(count); }
+// The agents that are stuck in the kernel now, the predecessor's among them; sent when they change.
+struct Stuck {
+  std::vector<std::string> labels;
+  auto fields() { return std::tie(labels); }
 };
 
-using ToDaemon = std::variant<Ready, Ended, StuckCount>;
+using ToDaemon = std::variant<Ready, Ended, Stuck>;
 
 std::string encode(ToHelper message);
 std::string encode(ToDaemon message);

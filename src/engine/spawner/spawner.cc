@@ -231,10 +231,11 @@ void Spawner::receive() {
 void Spawner::handle(spawner::ToDaemon message) {
   if (const auto* ready = std::get_if<spawner::Ready>(&message)) {
     start_patience_ = 0us;
+    stuck_ = ready->stuck;
     return on_ready_(*ready);
   }
-  if (const auto* count = std::get_if<spawner::StuckCount>(&message)) {
-    stuck_ = count->count;
+  if (auto* stuck = std::get_if<spawner::Stuck>(&message)) {
+    stuck_ = std::move(stuck->labels);
     return;
   }
   auto& ended = std::get<Ended>(message);

@@ -42,7 +42,9 @@ class Spawner final : public drivers::Spawner, public drivers::Files {
 
   std::size_t running() const { return pending_.size(); }
   // Agents that survived SIGKILL: the symptom of a dead disk.
-  std::uint64_t stuck() const { return stuck_; }
+  std::size_t stuck() const { return stuck_.size(); }
+  // Their labels; those of a predecessor's agents as they fit into a file's name ("resource_orders_web").
+  const std::vector<std::string>& stuck_agents() const { return stuck_; }
   pid_t helper_pid() const { return helper_; }
 
  private:
@@ -78,7 +80,7 @@ class Spawner final : public drivers::Spawner, public drivers::Files {
   std::deque<std::string> unsent_;  // a Start and a Cancel for each of pending_ at most
   bool awaiting_room_ = false;      // in the socket
   std::uint64_t last_id_ = 0;
-  std::uint64_t stuck_ = 0;
+  std::vector<std::string> stuck_;
   std::string lost_;  // why; empty while the helper lives
   std::vector<char> packet_ = std::vector<char>(spawner::kMaxAnswer);
 };
