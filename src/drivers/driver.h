@@ -108,6 +108,8 @@ class Fencer {
  public:
   virtual ~Fencer() = default;
   virtual Task<Result<void>> off(std::string target) = 0;
+  // How long off() may take by its own parameters. The engine cuts off what takes longer: it has failed.
+  virtual Duration longest_off() const = 0;
   virtual Task<Result<void>> reset(std::string target) = 0;
   virtual Task<Result<Power>> status(std::string target) = 0;
   // Could it fence the target now? Without effect.

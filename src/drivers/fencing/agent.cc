@@ -89,6 +89,8 @@ std::string without_secrets(std::string text, std::string_view secrets) {
 
 constexpr std::size_t kMaxSecret = 64 * 1024;
 constexpr Duration kAskAgain{250ms};
+// For killing an agent that took too long: more than the spawner needs.
+constexpr Duration kKilled{10s};
 
 class Agent final : public Fencer {
  public:
@@ -113,6 +115,12 @@ class Agent final : public Fencer {
       auto pause = services_.clock.sleep(kAskAgain);
       co_await pause;
     }
+  }
+
+  // The order, then status after status; the last one begins before `confirm_within` is over.
+  Duration longest_off() const override {
+    const Duration call = params_.timeout * (params_.secret ? 2 : 1) + kKilled;
+    return call + params_.confirm_within + call;
   }
 
   Task<Result<void>> reset(std::string target) override {

@@ -50,6 +50,13 @@ TEST(Agent, SwitchesOffAndReadsBack) {
   EXPECT_EQ(bench.world.spawner.ran[0].timeout, 60s);
 }
 
+TEST(Agent, IsGivenTheTimeThatItsParametersAllow) {
+  Bench bench;
+  bench.params["timeout"] = Duration{10min};
+  bench.params["confirm_within"] = Duration{5min};
+  EXPECT_GT(bench.fencer()->longest_off(), 25min) << "the order, five minutes, and a last status";
+}
+
 TEST(Agent, DoesNotBelieveAnAgentThatSaysItSwitchedOff) {
   Bench bench;
   bench.answers({{"off", {exited(0)}}, {"status", {exited(kOn)}}});
