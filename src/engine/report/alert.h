@@ -1,6 +1,6 @@
 // The operator's hook: a command that is run on every alarm, with the alarm in its environment.
 //
-//   KOMAINU_SEVERITY=alarm  KOMAINU_KIND=…  KOMAINU_NODE, KOMAINU_GROUP (numbers)  KOMAINU_TEXT=…
+//   KOMAINU_SEVERITY=alarm  KOMAINU_NODE, KOMAINU_GROUP (numbers, if it is about one)  KOMAINU_TEXT=…
 #pragma once
 
 #include <cstdint>
