@@ -46,7 +46,8 @@ void Node::begin_replica() {
 }
 
 void Node::start() {
-  executor_.probe_all();
+  if (const Result<std::set<GroupId>> held = executor_.configure(*spec_); !held)
+    parts_.services.log.warning(held.error().what);
   channel_watch_.start(watch_channel(), [](drivers::Run<void>::Ended ended) {
     if (ended.bug) std::rethrow_exception(ended.bug);
   });
@@ -200,7 +201,7 @@ void Node::apply(core::ExecuteFence& fence) {
   executor_.fence(*replica_->state().spec, fence);
 }
 void Node::apply(core::CancelFence& cancel) {
-  executor_.cancel_fence(cancel.target);
+  executor_.cancel_fence(cancel);
 }
 void Node::apply(core::Yield&) {
   executor_.yield();
@@ -220,7 +221,8 @@ void Node::apply(core::SpecActivated& activated) {
   const bool changed = *activated.spec != *spec_;
   spec_ = activated.spec;
   if (!changed) return;
-  executor_.configure(*spec_);
+  if (const Result<std::set<GroupId>> held = executor_.configure(*spec_); !held)
+    parts_.services.log.warning(held.error().what);
   parts_.publish_config(*spec_);
 }
 

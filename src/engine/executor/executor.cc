@@ -5,70 +5,65 @@
 
 namespace komainu::engine {
 
-Executor::Executor(NodeId self, const core::Spec& spec, const drivers::Services& services, Sink sink)
+Executor::Executor(NodeId self, const core::Spec& spec, const drivers::Services& services, Sink sink,
+                   DriverTypes types)
     : self_(self),
-      node_name_(spec.nodes.at(self).name),
       services_(services),
+      maker_(spec.nodes.at(self).name, services, types),
       sink_(std::move(sink)),
-      monitors_(self, node_name_, services, sink_),
-      fences_(node_name_, services, sink_) {
-  configure(spec);
-}
+      monitors_(self, maker_, sink_),
+      fences_(maker_, services, sink_) {}
 
-void Executor::configure(const core::Spec& spec) {
-  monitors_.reset();
-  std::vector<GroupId> gone;
+// ---- the configuration
+
+Result<std::set<GroupId>> Executor::configure(const core::Spec& spec) {
+  if (auto why = maker_.problem(spec)) return failure(*why);
+  std::set<GroupId> gone;
   for (const auto& [id, runner] : groups_) {
     const core::Group* now = spec.group(id);
     if (!now || now->resources != runner->group().resources || now->name != runner->group().name)
-      gone.push_back(id);
+      gone.insert(id);
   }
-  for (GroupId id : gone) let_go(id);
+  std::map<GroupId, std::unique_ptr<GroupRunner>> fresh;
   for (const auto& [id, group] : spec.groups) {
-    if (!groups_.contains(id))
-      groups_[id] = std::make_unique<GroupRunner>(group, self_, node_name_, services_, sink_);
+    if (groups_.contains(id) && !gone.contains(id)) continue;
+    auto resources = maker_.resources(group);
+    if (!resources) return std::unexpected(resources.error());
+    fresh[id] = std::make_unique<GroupRunner>(group, std::move(*resources), self_, services_, sink_);
   }
+  monitors_.reset();
+  for (GroupId id : gone) let_go(id);
+  for (const auto& [id, runner] : fresh) unseen_.insert(id);
+  groups_.merge(fresh);
+  look();
+  return gone;
 }
 
 void Executor::let_go(GroupId id) {
   auto node = groups_.extract(id);
   GroupRunner* runner = node.mapped().get();
   going_.push_back(std::move(node.mapped()));
-  runner->close(
-      [this, runner] { std::erase_if(going_, [&](const auto& held) { return held.get() == runner; }); });
+  runner->close([this, runner] {
+    std::erase_if(going_, [&](const auto& held) { return held.get() == runner; });
+    look();
+  });
+}
+
+// A probe beside a start that is being cancelled would see nothing of what that may still bring up.
+void Executor::look() {
+  if (!going_.empty()) return;
+  for (GroupId id : std::exchange(unseen_, {})) {
+    if (GroupRunner* runner = find(id)) runner->probe();
+  }
 }
 
 std::optional<std::string> Executor::refuse(const core::Spec& spec) const {
-  if (!spec.node(self_) || spec.nodes.at(self_).name != node_name_) return node_name_ + " is not in it";
-  auto problem = [&](const auto* type, const std::string& what, const std::string& name,
-                     auto&&... make) -> std::optional<std::string> {
-    if (!type) return what + ": this version does not know the type '" + name + "'";
-    auto made = type->make(make..., services_, drivers::Identity{node_name_, what});
-    if (!made) return what + ": " + made.error().what;
-    return std::nullopt;
-  };
-  for (const auto& [id, group] : spec.groups) {
-    for (const core::Resource& resource : group.resources) {
-      if (auto why = problem(drivers::find_resource_type(resource.type), group.name + "/" + resource.name,
-                             resource.type, resource.params)) {
-        return why;
-      }
-    }
-  }
-  for (const auto& [id, monitor] : spec.monitors) {
-    if (auto why = problem(drivers::find_monitor_type(monitor.type), monitor.name, monitor.type,
-                           monitor.params, drivers::Schedule{})) {
-      return why;
-    }
-  }
-  for (const core::FenceLevel& level : spec.fencing) {
-    for (const core::FenceDevice& device : level.devices) {
-      if (auto why = problem(drivers::find_fencer_type(device.type), "fencing", device.type, device.params))
-        return why;
-    }
-  }
-  return std::nullopt;
+  const core::Node* here = spec.node(self_);
+  if (!here || here->name != maker_.node_name()) return maker_.node_name() + " is not in it";
+  return maker_.problem(spec);
 }
+
+// ---- effects
 
 GroupRunner* Executor::find(GroupId id) {
   auto it = groups_.find(id);
@@ -81,10 +76,12 @@ void Executor::prepare(GroupId group) {
   if (GroupRunner* runner = find(group)) runner->prepare();
 }
 void Executor::probe(GroupId group) {
-  if (GroupRunner* runner = find(group)) runner->probe();
+  unseen_.insert(group);
+  look();
 }
 void Executor::probe_all() {
-  for (auto& [id, runner] : groups_) runner->probe();
+  for (auto& [id, runner] : groups_) unseen_.insert(id);
+  look();
 }
 void Executor::fence(const core::Spec& spec, const core::ExecuteFence& fence) {
   fences_.execute(spec, fence.target, fence.order);
@@ -93,6 +90,19 @@ void Executor::yield() {
   for (auto& [id, runner] : groups_) {
     if (runner->activity() || runner->busy()) runner->yield();
   }
+}
+void Executor::give_up(const core::Spec& spec) {
+  for (const auto& [id, group] : spec.groups) {
+    if (groups_.contains(id)) continue;
+    auto resources = maker_.resources(group);
+    if (resources)
+      groups_[id] = std::make_unique<GroupRunner>(group, std::move(*resources), self_, services_, sink_);
+  }
+  yield();
+}
+bool Executor::idle() const {
+  return std::ranges::none_of(
+      groups_, [](const auto& entry) { return entry.second->activity() || entry.second->busy(); });
 }
 
 }  // namespace komainu::engine

@@ -5,6 +5,8 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -13,6 +15,7 @@
 #include "drivers/services.h"
 #include "engine/executor/fence_runner.h"
 #include "engine/executor/group_runner.h"
+#include "engine/executor/maker.h"
 #include "engine/executor/monitor_runner.h"
 
 namespace komainu::engine {
@@ -20,11 +23,15 @@ namespace komainu::engine {
 class Executor {
  public:
   using Sink = std::function<void(core::Fact)>;
-  // `sink` is called from inside coroutines: it must only queue.
-  Executor(NodeId self, const core::Spec& spec, const drivers::Services& services, Sink sink);
+  // `sink` is called from inside coroutines: it must only queue. Nothing is done before configure(). `spec`
+  // names this node.
+  Executor(NodeId self, const core::Spec& spec, const drivers::Services& services, Sink sink,
+           DriverTypes types = {});
 
-  // The configuration is another one: groups that changed or went are let go, new ones begin unprobed.
-  void configure(const core::Spec& spec);
+  // The configuration is this one now: groups that changed or went are let go, and those that are new here are
+  // looked at. The ids of the groups that were let go: what was reported of them speaks of others. An error
+  // when this version cannot hold the configuration: nothing has changed then.
+  Result<std::set<GroupId>> configure(const core::Spec& spec);
   // Can this node hold the configuration? Unset: yes.
   std::optional<std::string> refuse(const core::Spec& spec) const;
 
@@ -33,21 +40,29 @@ class Executor {
   void probe(GroupId group);
   void probe_all();
   void fence(const core::Spec& spec, const core::ExecuteFence& fence);
-  void cancel_fence(NodeId target) { fences_.cancel(target); }
+  void cancel_fence(const core::CancelFence& cancel) { fences_.cancel(cancel.target, cancel.order); }
+  void cancel_fences() { fences_.cancel_all(); }
+  bool fencing() const { return fences_.busy(); }
   // Stops every group that may run here.
   void yield();
+  // For a configuration that configure() refuses: stops what of it can be made.
+  void give_up(const core::Spec& spec);
+  // Nothing runs here as far as is known, and nothing is done to a group.
+  bool idle() const;
   void follow(const core::State& state) { monitors_.follow(state); }
 
  private:
   GroupRunner* find(GroupId id);
   void let_go(GroupId id);
+  void look();
 
   const NodeId self_;
-  std::string node_name_;
   const drivers::Services services_;
+  const Maker maker_;
   const Sink sink_;
   std::map<GroupId, std::unique_ptr<GroupRunner>> groups_;
   std::vector<std::unique_ptr<GroupRunner>> going_;
+  std::set<GroupId> unseen_;  // to be probed once all of `going_` have ended
   MonitorRunner monitors_;
   FenceRunner fences_;
 };

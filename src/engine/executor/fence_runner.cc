@@ -8,56 +8,115 @@
 namespace komainu::engine {
 
 namespace {
-// A device that has not confirmed after this long has failed: another level, or the operator, goes on.
-constexpr Duration kDeviceTimeout = 60s;
-}  // namespace
+constexpr const char* kReplaced = "cancelled: a newer fence took its place";
+constexpr const char* kBack = "cancelled: the node is back";
+constexpr const char* kStartsOver = "cancelled: the node that fenced starts over";
+}
 
-FenceRunner::FenceRunner(std::string node_name, const drivers::Services& services, Sink sink)
-    : node_name_(std::move(node_name)), services_(services), sink_(std::move(sink)) {}
+FenceRunner::FenceRunner(const Maker& maker, const drivers::Services& services, Sink sink)
+    : maker_(maker), services_(services), sink_(std::move(sink)) {}
 FenceRunner::~FenceRunner() = default;
 
+// ---- orders
+
 void FenceRunner::execute(const core::Spec& spec, NodeId target, const core::FenceOrder& order) {
-  auto& running = running_[target];
-  if (running) return;  // its result is still to come; the core does not order a second one meanwhile
-  running = std::make_unique<Running>();
-  running->order = order.id;
-  running->target = spec.nodes.at(target).name;
-  for (const core::FenceDevice& device : spec.fencing.at(order.level).devices) {
-    if (!device.targets.empty() && std::ranges::count(device.targets, target) == 0) continue;
-    const drivers::FencerType* type = drivers::find_fencer_type(device.type);
-    auto made = type->make(device.params, services_, {node_name_, device.type});
-    if (made) running->devices.push_back(std::move(*made));
+  Fence fence = prepare(spec, target, order);
+  auto it = running_.find(target);
+  if (it == running_.end()) return begin(target, std::move(fence));
+  const Running& running = *it->second;
+  if (running.fence.order == order.id || (running.next && running.next->order == order.id)) return;
+  drop_next(target, kReplaced);
+  it->second->next = std::move(fence);
+  cancel(target, kReplaced);
+}
+
+FenceRunner::Fence FenceRunner::prepare(const core::Spec& spec, NodeId target,
+                                        const core::FenceOrder& order) const {
+  const core::Node* node = spec.node(target);
+  Fence fence{order.id, node ? node->name : "", {}};
+  // The configuration may have become another one since the fence was ordered.
+  if (!node || order.level >= spec.fencing.size()) {
+    fence.devices = failure("the node or the fencing level is not in the configuration any more");
+    return fence;
   }
-  running->run.start(off(*running), [this, target](drivers::Run<Result<void>>::Ended result) {
+  for (const core::FenceDevice& device : spec.fencing[order.level].devices) {
+    if (!device.targets.empty() && std::ranges::count(device.targets, target) == 0) continue;
+    auto made = maker_.fencer(device);
+    if (!made) {
+      // All devices of a level are needed: without this one the others confirm nothing.
+      fence.devices = std::unexpected(made.error());
+      return fence;
+    }
+    fence.devices->push_back(std::move(*made));
+  }
+  if (fence.devices->empty())
+    fence.devices = failure("no fencing device of this level reaches " + fence.target);
+  return fence;
+}
+
+void FenceRunner::begin(NodeId target, Fence fence) {
+  auto& slot = running_[target];
+  slot = std::make_unique<Running>(std::move(fence));
+  Running& running = *slot;
+  running.run.start(off(running.fence), [this, target](drivers::Run<Result<void>>::Ended result) {
     ended(target, std::move(result));
   });
 }
 
-drivers::Task<Result<void>> FenceRunner::off(Running& running) {
-  if (running.devices.empty()) co_return failure("no fencing device of this level reaches " + running.target);
-  for (const auto& device : running.devices) {
-    auto bounded = drivers::within(services_.clock, kDeviceTimeout, device->off(running.target));
+void FenceRunner::cancel(NodeId target, core::OrderId order) {
+  auto it = running_.find(target);
+  if (it == running_.end()) return;
+  if (it->second->next && it->second->next->order == order) return drop_next(target, kBack);
+  if (it->second->fence.order == order) cancel(target, kBack);
+}
+
+void FenceRunner::cancel_all() {
+  std::vector<NodeId> targets;
+  for (const auto& [target, running] : running_) targets.push_back(target);
+  for (NodeId target : targets) {
+    drop_next(target, kStartsOver);
+    cancel(target, kStartsOver);
+  }
+}
+
+void FenceRunner::cancel(NodeId target, const std::string& why) {
+  Running& running = *running_.at(target);
+  if (running.cancelled.empty()) running.cancelled = why;
+  running.run.cancel();  // may be the end of `running`
+}
+
+void FenceRunner::drop_next(NodeId target, const std::string& why) {
+  const std::optional<Fence> next = std::exchange(running_.at(target)->next, std::nullopt);
+  if (next) report(target, next->order, false, why);
+}
+
+// ---- work
+
+drivers::Task<Result<void>> FenceRunner::off(const Fence& fence) {
+  if (!fence.devices) co_return std::unexpected(fence.devices.error());
+  for (const auto& device : *fence.devices) {
+    const Duration limit = device->longest_off();
+    auto bounded = drivers::within(services_.clock, limit, device->off(fence.target));
     std::optional<Result<void>> result = co_await bounded;
-    if (!result)
-      co_return failure(fmt::format("the fencing device did not answer within {} s", kDeviceTimeout / 1s));
+    if (!result) co_return failure(fmt::format("the fencing device did not answer within {} s", limit / 1s));
     if (!*result) co_return std::move(*result);
   }
   co_return Result<void>{};
 }
 
-void FenceRunner::cancel(NodeId target) {
-  auto it = running_.find(target);
-  if (it != running_.end()) it->second->run.cancel();
-}
-
 void FenceRunner::ended(NodeId target, drivers::Run<Result<void>>::Ended result) {
   if (result.bug) std::rethrow_exception(result.bug);
-  auto node = running_.extract(target);
+  const std::unique_ptr<Running> running = std::move(running_.extract(target).mapped());
   const bool confirmed = result.value && result.value->has_value();
-  std::string evidence = !result.value ? "cancelled: the node is back"
-                         : confirmed   ? ""
-                                       : result.value->error().what;
-  sink_(core::FenceResult{target, node.mapped()->order, confirmed, evidence.substr(0, core::kMaxEvidence)});
+  report(target, running->fence.order, confirmed,
+         !result.value ? running->cancelled
+         : confirmed   ? ""
+                       : result.value->error().what);
+  if (running->next) begin(target, std::move(*running->next));
+}
+
+void FenceRunner::report(NodeId target, core::OrderId order, bool confirmed, const std::string& evidence) {
+  sink_(core::FenceResult{target, order, confirmed, evidence.substr(0, core::kMaxEvidence)});
 }
 
 }  // namespace komainu::engine

@@ -1,7 +1,6 @@
 #include "engine/executor/group_runner.h"
 
 #include <algorithm>
-#include <stdexcept>
 #include <utility>
 
 #include <fmt/core.h>
@@ -30,7 +29,7 @@ class GroupRunner::Watch final : public drivers::Reports {
   void begin() {
     run_.start(runner_.resources_[index_]->watch(*this), [this](drivers::Run<std::string>::Ended ended) {
       if (ended.bug) std::rethrow_exception(ended.bug);
-      if (ended.value) {
+      if (ended.value && !runner_.closed_) {
         runner_.sink_(core::ResourceFailed{runner_.group_.id, core::Spec::place_of(runner_.self_), index_,
                                            ended.value->substr(0, core::kMaxEvidence)});
       }
@@ -52,16 +51,13 @@ class GroupRunner::Watch final : public drivers::Reports {
   drivers::Run<std::string> run_;
 };
 
-GroupRunner::GroupRunner(const core::Group& group, NodeId self, const std::string& node_name,
-                         const drivers::Services& services, Sink sink)
-    : group_(group), self_(self), services_(services), sink_(std::move(sink)) {
-  for (const core::Resource& resource : group.resources) {
-    const drivers::ResourceType* type = drivers::find_resource_type(resource.type);
-    auto made = type->make(resource.params, services_, {node_name, group.name + "/" + resource.name});
-    if (!made) throw std::invalid_argument(group.name + "/" + resource.name + ": " + made.error().what);
-    resources_.push_back(std::move(*made));
-  }
-}
+GroupRunner::GroupRunner(const core::Group& group, std::vector<std::unique_ptr<drivers::Resource>> resources,
+                         NodeId self, const drivers::Services& services, Sink sink)
+    : group_(group),
+      resources_(std::move(resources)),
+      self_(self),
+      services_(services),
+      sink_(std::move(sink)) {}
 GroupRunner::~GroupRunner() = default;
 
 // ---- commands
@@ -96,19 +92,24 @@ void GroupRunner::prepare() {
 void GroupRunner::begin(Command command, std::optional<core::OrderId> order) {
   if (closed_) return;
   pending_ = Pending{command, order};
+  end_all();
+}
+
+// Cancels whatever is under way, and goes on when nothing of it acts any more.
+void GroupRunner::end_all() {
+  ending_all_ = true;  // some end at once: the next must not begin, and be cancelled, before all have been
   preparing_.cancel();
   unwatch_all();
-  if (work_.running()) {
-    replaced_ = true;
-    work_.cancel();
-  }
+  replaced_ = work_.running();
+  work_.cancel();
+  ending_all_ = false;
   settle_down();
 }
 
 // Goes on when nothing of what was under way acts any more.
 void GroupRunner::settle_down() {
   std::erase_if(watches_, [](const auto& watch) { return !watch->running(); });
-  if (work_.running() || preparing_.running()) return;
+  if (ending_all_ || work_.running() || preparing_.running()) return;
   if (closed_) {
     if (!watches_.empty()) return;
     return std::exchange(closed_, nullptr)();
@@ -142,11 +143,7 @@ void GroupRunner::ended(drivers::Run<Outcome>::Ended result) {
 void GroupRunner::close(std::function<void()> done) {
   pending_.reset();
   closed_ = std::move(done);
-  replaced_ = true;
-  preparing_.cancel();
-  unwatch_all();
-  work_.cancel();
-  settle_down();
+  end_all();
 }
 
 // ---- watching

@@ -2,9 +2,15 @@
 // the place of the one under way: that is cancelled and awaited (nothing of it acts any more), and its result
 // is never reported.
 //
-//   execute(start)  ──▶ resources in order ──▶ kOnline, watched        any error: kFailed, what is up stays
-//   up execute(stop)   ──▶ reverse order, each probed ──▶ stopped         not stopped: kUnsafe probe() ──▶
-//   all up: kOnline, watched · none: stopped · else kFailed
+// clang-format off
+//   execute(start)  ──▶ resources in order ──▶ all up:      kOnline, watched
+//                                              any error:   kFailed, what is up stays
+//   execute(stop)   ──▶ in reverse order,  ──▶ all stopped: stopped
+//   yield()             each probed            not stopped: kUnsafe
+//   probe()         ──▶ each probed        ──▶ all up:      kOnline, watched
+//                                              none:        stopped
+//                                              else:        kFailed
+// clang-format on
 #pragma once
 
 #include <cstdint>
@@ -28,14 +34,15 @@ class GroupRunner {
  public:
   using Sink = std::function<void(core::Fact)>;
 
-  // The types of the resources exist and their parameters are valid: src/config saw to that.
-  GroupRunner(const core::Group& group, NodeId self, const std::string& node_name,
-              const drivers::Services& services, Sink sink);
+  // `resources` are the group's, in its order.
+  GroupRunner(const core::Group& group, std::vector<std::unique_ptr<drivers::Resource>> resources,
+              NodeId self, const drivers::Services& services, Sink sink);
   GroupRunner(const GroupRunner&) = delete;
   GroupRunner& operator=(const GroupRunner&) = delete;
   ~GroupRunner();
 
   void execute(const core::Order& order);
+  // Does nothing while something else is done here, or waits to be: that will tell.
   void probe();
   void prepare();
   // Without an order: this node lost its right to act.
@@ -43,7 +50,8 @@ class GroupRunner {
 
   // What is known to run here; unset: stopped.
   std::optional<core::Activity> activity() const { return activity_; }
-  bool busy() const { return work_.running(); }
+  // Something is done here, or waits until what was done before has ended.
+  bool busy() const { return work_.running() || pending_.has_value(); }
   const core::Group& group() const { return group_; }
   // Ends all coroutines without touching the resources, and calls `done` once nothing of them acts. No
   // command may follow.
@@ -67,6 +75,7 @@ class GroupRunner {
   class Watch;
 
   void begin(Command command, std::optional<core::OrderId> order);
+  void end_all();
   void next();
   void ended(drivers::Run<Outcome>::Ended ended);
   drivers::Task<Outcome> run(Command command);
@@ -80,10 +89,10 @@ class GroupRunner {
   void settle_down();
 
   const core::Group group_;
+  const std::vector<std::unique_ptr<drivers::Resource>> resources_;
   const NodeId self_;
   const drivers::Services services_;
   const Sink sink_;
-  std::vector<std::unique_ptr<drivers::Resource>> resources_;
   std::vector<std::unique_ptr<Watch>> watches_;
   std::optional<core::Activity> activity_ = core::Activity::kUnknown;
 
@@ -95,6 +104,7 @@ class GroupRunner {
     std::optional<core::OrderId> order;
   };
   std::optional<Pending> pending_;
+  bool ending_all_ = false;
   bool replaced_ = false;  // the work under way is being cancelled: its result is nobody's
   std::function<void()> closed_;
 };

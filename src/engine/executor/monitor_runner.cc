@@ -19,9 +19,8 @@ class MonitorRunner::Running final : public drivers::Reports {
                                                      : drivers::Schedule::OnTimeout::kWarning;
     schedule.quiet = monitor.quiet_until_healthy && !was_healthy ? drivers::Schedule::Quiet::kUntilHealthy
                                                                  : drivers::Schedule::Quiet::kNever;
-    const drivers::MonitorType* type = drivers::find_monitor_type(monitor.type);
-    auto made = type->make(monitor.params, schedule, runner.services_, {runner.node_name_, monitor.name});
-    if (!made) throw std::invalid_argument(monitor.name + ": " + made.error().what);
+    auto made = runner.maker_.monitor(monitor, schedule);
+    if (!made) throw std::invalid_argument(made.error().what);
     monitor_ = std::move(*made);
   }
 
@@ -55,8 +54,8 @@ class MonitorRunner::Running final : public drivers::Reports {
   bool cancelled_ = false;
 };
 
-MonitorRunner::MonitorRunner(NodeId self, std::string node_name, const drivers::Services& services, Sink sink)
-    : self_(self), node_name_(std::move(node_name)), services_(services), sink_(std::move(sink)) {}
+MonitorRunner::MonitorRunner(NodeId self, const Maker& maker, Sink sink)
+    : self_(self), maker_(maker), sink_(std::move(sink)) {}
 MonitorRunner::~MonitorRunner() = default;
 
 bool MonitorRunner::wanted(const core::State& state, const core::Monitor& monitor) const {
@@ -69,7 +68,6 @@ bool MonitorRunner::wanted(const core::State& state, const core::Monitor& monito
 }
 
 void MonitorRunner::follow(const core::State& state) {
-  if (closed_) return;
   const PlaceId here = core::Spec::place_of(self_);
   for (const auto& [id, monitor] : state.spec->monitors) {
     auto it = running_.find(id);
@@ -96,15 +94,9 @@ void MonitorRunner::reset() {
   ended();
 }
 
-void MonitorRunner::close(std::function<void()> done) {
-  closed_ = std::move(done);
-  reset();
-}
-
 // A monitor may end by itself only when it was cancelled; what has ended is let go here.
 void MonitorRunner::ended() {
   std::erase_if(ending_, [](const auto& running) { return !running->running(); });
-  if (closed_ && ending_.empty() && running_.empty()) std::exchange(closed_, nullptr)();
 }
 
 }  // namespace komainu::engine
