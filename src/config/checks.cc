@@ -45,6 +45,7 @@ class Checks {
   void resources(const GroupDraft& draft);
   void relations(const GroupDraft& draft, const core::Group& group);
   void data(const GroupDraft& draft, const core::Group& group);
+  void ladder(const core::Ladder& ladder, const Region& at);
   void cycles();
   void capacity();
   void addresses();
@@ -140,6 +141,9 @@ void Checks::quorum() {
         diagnostics_.error(draft_.quorum.at.of("on_no_quorum"),
                            fmt::format("on_no_quorum = \"freeze\", and group \"{}\" holds data", group.name),
                            "\"stop\"", "a frozen group would go on writing while another node starts it");
+  if (quorum.on_no_quorum == core::NoQuorum::kFreeze && nodes > 1 && !fencing_given() && !quorum.allow_split_risk)
+    diagnostics_.error(draft_.quorum.at.of("on_no_quorum"), "on_no_quorum = \"freeze\" without fencing", "\"stop\"",
+                       "the others start the groups of a node whose lease is over: they would run twice");
   if (nodes == 2) two_nodes();
 }
 
@@ -153,18 +157,11 @@ void Checks::two_nodes() {
       "add [[fencing]] (best), or in [quorum] arbiter = { type = \"qnetd\", address = \"…\" }, or accept the "
       "risk "
       "with allow_split_risk = true";
-  if (quorum.arbiter == ArbiterType::kPing)
-    diagnostics_.error(
-        draft_.quorum.at.of("arbiter"),
-        "a ping arbiter gives no vote: two nodes that both reach its targets and not each other "
-        "would both run every group",
-        {}, help);
-  else
-    diagnostics_.error(
-        quorum_place(),
-        "two nodes without fencing or an arbiter: when they cannot see each other, each takes the "
-        "other for dead, and both run every group",
-        {}, help);
+  diagnostics_.error(
+      quorum_place(),
+      "two nodes without fencing or an arbiter: when they cannot see each other, each takes the "
+      "other for dead, and both run every group",
+      {}, help);
 }
 
 void Checks::fencing() {
@@ -200,6 +197,19 @@ void Checks::group(const GroupDraft& draft) {
                        "`prefer` with the nodes it may run on", "otherwise it could run nowhere");
   relations(draft, *group);
   data(draft, *group);
+  ladder(draft.on_failure, draft.at.of("on_failure"));
+}
+
+// A final action that could never be carried out.
+void Checks::ladder(const core::Ladder& ladder, const Region& at) {
+  using core::FinalAction;
+  if (ladder.then == FinalAction::kReset && !fencing_given())
+    diagnostics_.error(at, "then = \"reset\" without fencing", "[[fencing]]",
+                       "the fencer is what switches a node off");
+  const bool on_the_node = ladder.then == FinalAction::kStopNode || ladder.then == FinalAction::kRestartOs;
+  if (on_the_node && draft_.nodes.size() == 1)
+    diagnostics_.error(at, "the last node is neither stopped nor restarted", "\"stop-group\" or \"none\"",
+                       "this version restarts the operating system only where another node takes over");
 }
 
 void Checks::resources(const GroupDraft& draft) {
@@ -383,10 +393,12 @@ void Checks::floating_address(const ResourceDraft& resource, const std::string& 
 }
 
 void Checks::monitors() {
-  for (const MonitorDraft& monitor : draft_.monitors)
+  for (const MonitorDraft& monitor : draft_.monitors) {
+    if (monitor.on_failure) ladder(*monitor.on_failure, monitor.at.of("on_failure"));
     if (!monitor.at.given("watch") && !monitor.at.given("affects") && !monitor.keys.name.empty())
       diagnostics_.note(monitor.at.header, fmt::format("monitor \"{}\" acts on no group", monitor.keys.name),
                         "name what it judges in `watch`, or whom it concerns in `affects`");
+  }
 }
 
 void Checks::timing(const TimingProblem& problem) {

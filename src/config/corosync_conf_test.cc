@@ -106,13 +106,6 @@ TEST(CorosyncConf, AQuorumDeviceAndTwoNodeExcludeEachOther) {
                   "    net {\n      host: 10.0.1.1\n      algorithm: ffsplit\n"));
 }
 
-TEST(CorosyncConf, PingTargetsHaveNoVote) {
-  const std::string text = corosync_conf(
-      good(testing::two_nodes("[quorum]\narbiter = { type = \"ping\", targets = [\"10.0.1.1\"] }\n")));
-  EXPECT_TRUE(has(text, "two_node: 1"));
-  EXPECT_FALSE(has(text, "device"));
-}
-
 // `corosync -t` wants the key file to exist and this machine to be one of the nodes: it is given a key, and
 // the first node gets this machine's name.
 class RealCorosync : public ::testing::Test {

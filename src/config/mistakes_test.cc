@@ -150,7 +150,7 @@ TEST(Keys, UnknownOnesAreFoundEverywhere) {
           "[timing]\ntokn = \"1s\"\n"
           "[brakes]\nfence = 1\n"
           "[quorum]\nallow_split = true\n"
-          "arbiter = { type = \"ping\", targets = [\"10.0.1.1\"], x = 1 }\n"
+          "arbiter = { type = \"qnetd\", address = \"10.0.1.1\", x = 1 }\n"
           "[[fencing]]\nlevel = 1\ndevice = [ { type = \"agent\", agent = \"f\", pawer_wait = \"1s\" } ]\n"
           "[[monitor]]\nname = \"m\"\ntype = \"ping\"\ntargets = [\"::1\"]\nwatch = \"web\"\n"
           "on_failure = { restarts = 1 }\nneed = \"al\"\n"),
@@ -159,7 +159,7 @@ TEST(Keys, UnknownOnesAreFoundEverywhere) {
        {"31:1 unknown key \"tokn\" in [timing]", "tokn", "did you mean \"token\"?"},
        {"33:1 unknown key \"fence\" in [brakes]", "fence", "did you mean \"fences\"?"},
        {"35:1 unknown key \"allow_split\" in [quorum]", "", "did you mean \"allow_split_risk\"?"},
-       {"36:52 unknown key \"x\" in `arbiter`"},
+       {"36:51 unknown key \"x\" in `arbiter`"},
        {"38:1 unknown key \"level\" in [[fencing]]"},
        {"39:43 unknown key \"pawer_wait\" in this fencing device", "pawer_wait",
         "did you mean \"power_wait\"?"},
@@ -301,7 +301,8 @@ TEST(Nodes, OneNetworkIsWorthANote) {
 // ---- the right to act
 
 std::string without_fencing(const std::string& text) {
-  return replaced(text, "[[fencing]]\ndevice = [ { type = \"agent\", agent = \"fence_virt\" } ]\n", "");
+  return replaced(text, "[[fencing]]\ndevice = [ { type = \"agent\", agent = \"fence_virt\" } ]\n", "") +
+         "[timing]\ndrain = \"3min\"\n";
 }
 
 TEST(Quorum, TwoNodesNeedFencingAnArbiterOrADecision) {
@@ -316,12 +317,18 @@ TEST(Quorum, TwoNodesNeedFencingAnArbiterOrADecision) {
          {});
 }
 
-TEST(Quorum, PingTargetsAreNoVote) {
-  const std::string ping = "[quorum]\narbiter = { type = \"ping\", targets = [\"10.0.1.1\"] }\n";
-  expect(two_nodes(ping), {});
-  expect(without_fencing(two_nodes(ping)), {{"27:11 a ping arbiter gives no vote: two nodes that both reach "
-                                             "its targets and not each other would both "
-                                             "run every group"}});
+TEST(Quorum, NobodyIsFrozenWhileOthersTakeHisLeaseForOver) {
+  expect(without_fencing(two_nodes("[quorum]\narbiter = { type = \"qnetd\", address = \"10.0.1.1\" }\n"
+                                   "on_no_quorum = \"freeze\"\n")),
+         {{"28:16 on_no_quorum = \"freeze\" without fencing"}});
+}
+
+TEST(Ladder, EndsInWhatCanBeDone) {
+  const std::string reset = "[[monitor]]\nname = \"m\"\ntype = \"http\"\nurl = \"http://x/\"\nwatch = \"web\"\n"
+                            "on_failure = { then = \"reset\" }\n";
+  expect(two_nodes(reset), {});
+  expect(without_fencing(two_nodes(reset + "[quorum]\nallow_split_risk = true\n")),
+         {{"31:14 then = \"reset\" without fencing"}});
 }
 
 TEST(Quorum, AnArbiterThatCannotBeReadIsNotSaidToBeMissing) {

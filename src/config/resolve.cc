@@ -146,7 +146,6 @@ void Resolver::cluster() {
   core::Quorum& quorum = spec_.quorum;
   quorum.arbiter = draft_.arbiter.type;
   quorum.arbiter_address = draft_.arbiter.address.value_or("");
-  for (const IpAddress& target : draft_.arbiter.targets) quorum.ping_targets.push_back(target.text());
   quorum.on_no_quorum = draft_.quorum.keys.on_no_quorum;
   quorum.allow_split_risk = draft_.quorum.keys.allow_split_risk;
   spec_.timing =

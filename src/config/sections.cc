@@ -47,14 +47,8 @@ std::optional<Error> not_whole_seconds(const Duration& duration) {
 }
 
 std::optional<Error> arbiter_problem(const ArbiterKeys& arbiter) {
-  const bool qnetd = arbiter.type == core::ArbiterType::kQnetd;
-  if (qnetd && !arbiter.address)
-    return Error{"type \"qnetd\" needs `address`", R"(write { type = "qnetd", address = "…" })"};
-  if (!qnetd && arbiter.targets.empty())
-    return Error{"type \"ping\" needs `targets`", R"(write { type = "ping", targets = ["…"] })"};
-  if (qnetd && !arbiter.targets.empty()) return Error{"`targets` belongs to type \"ping\"", {}};
-  if (!qnetd && arbiter.address) return Error{"`address` belongs to type \"qnetd\"", {}};
-  return std::nullopt;
+  if (arbiter.address) return std::nullopt;
+  return Error{"type \"qnetd\" needs `address`", R"(write { type = "qnetd", address = "…" })"};
 }
 
 }  // namespace
@@ -109,13 +103,9 @@ const Declaration<ArbiterKeys>& arbiter_section() {
           .required(
               "type", &ArbiterKeys::type,
               "\"qnetd\": a corosync-qnetd server has a vote; it runs on a third machine, on a network that "
-              "is trusted (the connection is not encrypted). \"ping\": addresses that only a node that is "
-              "well connected reaches; no vote, so fencing is still needed.",
-              {.choices = {{"qnetd", core::ArbiterType::kQnetd}, {"ping", core::ArbiterType::kPing}}})
+              "is trusted (the connection is not encrypted). Each node needs Debian's corosync-qdevice.",
+              {.choices = {{"qnetd", core::ArbiterType::kQnetd}}})
           .optional("address", &ArbiterKeys::address, "The qnetd server.", {.check = host_problem})
-          .optional(
-              "targets", &ArbiterKeys::targets,
-              "The addresses to ping, for example the gateway; a node that reaches none does not fence.")
           .check(arbiter_problem);
   return declaration;
 }
@@ -218,7 +208,10 @@ const Declaration<core::Ladder>& ladder_section() {
           "of a monitor: for what it finds.")
           .optional("restart", &Ladder::restart, "Restarts where it is.", {.max = 1000})
           .optional("failover", &Ladder::failover, "After those: failovers to another node.", {.max = 1000})
-          .optional("then", &Ladder::then, "After those: the final action.",
+          .optional("then", &Ladder::then, 
+                    "After those: \"none\"; \"stop-group\" for good; \"stop-node\", which runs nothing until `komainu node "
+                    "resume`; \"restart-os\" of the node; \"reset\": another node switches it off by [[fencing]], and it stays "
+                    "off until somebody switches it on.",
                     {.choices = {{"none", FinalAction::kNone},
                                  {"stop-group", FinalAction::kStopGroup},
                                  {"stop-node", FinalAction::kStopNode},
@@ -279,9 +272,8 @@ const Declaration<core::Timing>& timing_section() {
               {.min = 1s, .max = 10min})
           .optional(
               "watchdog", &Timing::watchdog,
-              "The timeout that the watchdog device is set to; it resets a node that could not stop its "
-              "groups. Takeover without fencing waits for it. Zero: there is no device, and then `drain` "
-              "has to cover the stop of every group.",
+              "The timeout of the watchdog device that resets a node which could not stop its groups. This version "
+              "feeds none: zero, and without fencing `drain` covers the stop of every group.",
               {.min = 0s, .max = 10min, .check = not_whole_seconds})
           .optional(
               "drain", &Timing::drain,

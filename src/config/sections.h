@@ -37,7 +37,6 @@ struct QuorumKeys {
 struct ArbiterKeys {
   core::ArbiterType type = core::ArbiterType::kNone;
   std::optional<std::string> address;
-  std::vector<IpAddress> targets;
 };
 
 struct DeviceKeys {

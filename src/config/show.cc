@@ -94,12 +94,9 @@ class Shower {
     const core::Quorum& quorum = spec_.quorum;
     Lines lines = lines_of(quorum_section(), {quorum.on_no_quorum, quorum.allow_split_risk});
     if (quorum.arbiter != core::ArbiterType::kNone) {
-      ArbiterKeys keys{.type = quorum.arbiter, .address = {}, .targets = {}};
+      ArbiterKeys keys{.type = quorum.arbiter, .address = {}};
       if (!quorum.arbiter_address.empty()) keys.address = quorum.arbiter_address;
-      for (const std::string& target : quorum.ping_targets)
-        if (const auto address = IpAddress::parse(target)) keys.targets.push_back(*address);
       Lines arbiter = lines_of(arbiter_section(), keys);
-      std::erase(arbiter, Lines::value_type("targets", "[]"));
       lines.emplace_back("arbiter", inline_table(arbiter));
     }
     objects_.push_back({"[quorum]", "[quorum]", std::move(lines)});

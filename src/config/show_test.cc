@@ -89,7 +89,7 @@ TEST(Show, NamesWhatTheFileLeftOut) {
       std::string::npos)
       << text;
   EXPECT_NE(text.find("\nprofile = \"lan\"\n"), std::string::npos) << text;
-  EXPECT_NE(text.find("\nwatchdog       = \"10s\"\n"), std::string::npos) << text;
+  EXPECT_NE(text.find("\nwatchdog       = \"0s\"\n"), std::string::npos) << text;
   EXPECT_NE(
       text.find(
           "on_failure = { restart = 2, failover = 1, then = \"stop-group\", forget_after = \"10min\" }\n"),
