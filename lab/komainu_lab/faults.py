@@ -148,6 +148,14 @@ def _new_configuration_everywhere(scene):
     return len(set(versions)) == 1 and versions[0] > scene.memory["versions"][0]
 
 
+def _said(severity, words):
+    """An alarm or a warning with these words is on the standby's status."""
+    def check(scene):
+        alarms = scene.cluster.status(scene.standby)["alarms"]
+        return any(alarm["severity"] == severity and words in alarm["text"] for alarm in alarms)
+    return check
+
+
 def _fenced(scene):
     return not scene.active.powered()
 
@@ -157,7 +165,8 @@ FAULTS = (
     Fault("nginx-hangs", "nginx stopped (it hangs)", _stop_nginx, RESTORED, repair=_continue_nginx),
     Fault("nginx-500", "nginx answers 500", _break_nginx, MOVED, repair=_heal_nginx),
     Fault("public-nic", "public NIC of the active node down", _cut("public"), MOVED, repair=_plug_in_and_power_on),
-    Fault("interconnect", "interconnect cut only", _cut("interconnect"), UNDISTURBED, repair=_plug_in_and_power_on),
+    Fault("interconnect", "interconnect cut only", _cut("interconnect"), UNDISTURBED, repair=_plug_in_and_power_on,
+          also=_said("warning", "link")),
     Fault("both-networks", "both networks of the active node cut", _cut("interconnect", "public"), MOVED,
           repair=_plug_in_and_power_on, also=_fenced),
     Fault("komainud-killed", "komainud killed", _signal_daemon("komainud", signal.SIGKILL), UNDISTURBED,
@@ -173,7 +182,7 @@ FAULTS = (
           repair=_continue_daemon("corosync"), deadline=60),
     Fault("clock", "clock of the active node one hour ahead", _clock_ahead, UNDISTURBED, repair=_clock_right),
     Fault("gateway", "gateway dead for both", lambda scene: scene.lab.gateway_down(), UNDISTURBED,
-          repair=lambda scene: scene.lab.gateway_up()),
+          repair=lambda scene: scene.lab.gateway_up(), also=_said("alarm", "fails on every node")),
     Fault("move", "group moved by hand", lambda scene: scene.cluster.move(scene.standby), MOVED),
     Fault("drain", "node drained and resumed", lambda scene: scene.cluster.drain(scene.active), MOVED,
           repair=lambda scene: scene.cluster.resume(scene.active)),
