@@ -26,9 +26,7 @@ void about_view(Alarms& alarms, const Status& status) {
   if (status.established()) {
     if (status.cold)
       say(alarms, Severity::kInfo, "cold start: waiting for absent nodes before groups are started",
-          fmt::format("to start without them: `komainu fence confirm NODE` for each that is surely off, then "
-                      "`komainu cluster start-alone` on {}",
-                      status.self));
+          "to start without them: `komainu fence confirm NODE` for each that is surely off");
     return;
   }
   if (status.quorate)

@@ -129,7 +129,17 @@ struct Answerer {
     if (!node) return unknown("node", call.node, spec.nodes);
     return request(core::FenceConfirm{node->id});
   }
-  Outcome operator()(const StartAlone&) const { return request(core::StartAlone{backend.position().self}); }
+  // Not a request in the stream: without it there may be no quorum, and so no stream to ask in.
+  Outcome operator()(const StartAlone&) const {
+    const NodeId self = backend.position().self;
+    if (!spec.two_node())
+      return refuse(409, Failure{.error = "only one of two nodes can start alone",
+                                 .help = fmt::format("{} nodes of this cluster are needed for a quorum", spec.quorum_votes())});
+    backend.start_alone();
+    const NodeId other = (spec.node_ids() - NodeSet{self}).first();
+    return ok(Accepted{fmt::format("{} no longer waits for {}; once that is surely off: komainu fence confirm {}",
+                                   spec.node(self)->name, spec.node(other)->name, spec.node(other)->name)});
+  }
 
   Outcome operator()(const CheckConfig& call) const {
     auto spec_or_problems = backend.read_config(call.text);

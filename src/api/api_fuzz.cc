@@ -32,6 +32,7 @@ class Cluster : public api::Backend {
   const core::State& state() const override { return cluster_.state(); }
   api::EventLog& events() override { return log_; }
   void submit(core::Request, std::function<void(core::Answer)>) override { std::abort(); }
+  void start_alone() override {}
   std::expected<core::SpecPtr, std::vector<api::ConfigProblem>> read_config(
       std::string_view text) const override {
     if (text.size() % 2 == 0) return state().spec;

@@ -35,6 +35,9 @@ class Daemon : public Backend {
   std::map<std::string, std::uint64_t> counters() const override { return {{"loop_delay_max_us", 17}}; }
   void submit(core::Request request, std::function<void(core::Answer)> answer) override;
 
+  void start_alone() override { ++started_alone; }
+
+  int started_alone = 0;
   bool mute = false;  // the stream does not bring requests back
   // Reads a configuration against the active one; by default, any text that begins with "cluster = ".
   std::function<std::expected<core::SpecPtr, std::vector<ConfigProblem>>(std::string_view, const core::Spec&)>

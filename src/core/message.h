@@ -55,8 +55,7 @@ struct Ack {
   std::uint64_t position = 0;
   std::uint64_t digest = 0;
   std::uint64_t durable = 0;
-  bool store_works = true;
-  auto fields() const { return std::tie(position, digest, durable, store_works); }
+  auto fields() const { return std::tie(position, digest, durable); }
 };
 
 struct Suspend {
@@ -164,10 +163,6 @@ struct FenceConfirm {  // the operator vouches that the node is off and stays of
   NodeId node;
   auto fields() const { return std::tie(node); }
 };
-struct StartAlone {
-  NodeId node;
-  auto fields() const { return std::tie(node); }
-};
 struct ConfigApply {
   SpecPtr spec;
 };
@@ -180,7 +175,7 @@ struct Request {
   std::uint64_t number = 0;
   std::string operator_name;
   std::variant<GroupStart, GroupStop, GroupMove, GroupClear, NodeDuty, MonitorSuspend, FenceConfirm,
-               StartAlone, ConfigApply>
+               ConfigApply>
       what;
 };
 

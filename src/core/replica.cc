@@ -25,6 +25,7 @@ struct Overloaded : F... {
 
 // A proposal that did not come back is made again after this long.
 constexpr Duration kProposeAgain = 1s;
+constexpr Duration kWriteAgain = 1s;  // after a failed write of the store
 constexpr std::size_t kCheckpointsKept = 64;
 constexpr std::size_t kVotesKept = 4;
 
@@ -48,9 +49,11 @@ struct WaitingFence {
 };
 // A write that must be done before `position` and what follows is acknowledged as durable.
 struct Writing {
+  enum class What : std::uint8_t { kStore, kSpec };
   std::uint64_t token = 0;
   std::uint64_t position = 0;
-  auto fields() const { return std::tie(token, position); }
+  What what = What::kStore;
+  auto fields() const { return std::tie(token, position, what); }
 };
 
 // What a member has not acknowledged, and since when.
@@ -103,7 +106,7 @@ struct Replica::Impl {
   std::vector<WaitingFence> waiting_fences;
   std::vector<Writing> writing;
   std::uint64_t next_token = 0;
-  bool store_works = true;
+  std::optional<LocalTime> write_again;  // the store's last write failed
   bool ack_now = false;
   Acknowledged acked;  // what this node said last
 
@@ -304,9 +307,8 @@ struct Replica::Impl {
   }
 
   void enter(const State& base) {
-    const std::uint64_t spec_before = state.spec_digest;
-    const bool was_live = live;
-    adopt_spec_of_donor(base);
+    const bool new_spec = !live || base.spec_digest != state.spec_digest;
+    const std::vector<GroupId> to_probe = adopt_spec_of_donor(base);
     state = core::establish(base, gathering, chosen, out);
     dirty.all();
     live = true;
@@ -331,7 +333,9 @@ struct Replica::Impl {
       else
         gone_since[id] = now;
     }
-    if (spec_before != state.spec_digest || !was_live) out.emplace_back(SpecActivated{state.spec});
+    std::erase_if(gone_since, [&](const auto& entry) { return !state.nodes.contains(entry.first); });
+    if (new_spec) out.emplace_back(SpecActivated{state.spec});
+    for (GroupId id : to_probe) out.emplace_back(Probe{id});
     tell(Severity::kInfo, EventKind::kView, members_text());
     writing.clear();
     write(0);
@@ -342,17 +346,19 @@ struct Replica::Impl {
 
   // Groups of another configuration than the one this node knew have not been looked at under their present
   // ids.
-  void adopt_spec_of_donor(const State& base) {
-    if (base.spec_digest == state.spec_digest) return;
+  std::vector<GroupId> adopt_spec_of_donor(const State& base) {
+    if (base.spec_digest == state.spec_digest) return {};
     held.clear();
     executing.clear();
+    std::vector<GroupId> to_probe;
     for (const auto& [id, group] : base.spec->groups) {
       held[id] = Activity::kUnknown;
-      out.emplace_back(Probe{id});
+      to_probe.push_back(id);
     }
     tell(Severity::kWarning, EventKind::kConfig,
          "this node's configuration differs from the cluster's, whose version " +
              std::to_string(base.spec->version) + " is used");
+    return to_probe;
   }
   std::string members_text() const {
     std::string names;
@@ -474,7 +480,7 @@ struct Replica::Impl {
       checkpoint();
     }
     if (!had_pending && state.pending_spec) {
-      writing.push_back({++next_token, position});
+      writing.push_back({++next_token, position, Writing::What::kSpec});
       out.emplace_back(SpecProposed{state.pending_spec->spec, next_token});
       ack_now = true;
     }
@@ -530,6 +536,7 @@ struct Replica::Impl {
   }
   void begin(GroupId id, const Order& order) {
     cut_short.erase(id);
+    if (order.kind != OrderKind::kStop) yielded = false;  // there is something to yield again
     held[id] = order.kind == OrderKind::kStop ? Activity::kStopping : Activity::kStarting;
     executing[id] = order.id;
     out.emplace_back(Execute{id, order});
@@ -568,8 +575,9 @@ struct Replica::Impl {
   }
   void run_waiting() {
     if (frozen || !established() || state.nodes.at(options.self).suspended) return;
+    extend_lease();
     for (auto it = waiting.begin(); it != waiting.end();) {
-      if (!is_stable(it->position)) {
+      if (!is_stable(it->position) || (uses_lease() && now > lease_until)) {
         ++it;
         continue;
       }
@@ -589,6 +597,8 @@ struct Replica::Impl {
       out.emplace_back(ExecuteFence{fence.target, open->second});
       return true;
     });
+  }
+  void extend_lease() {
     while (!alive_at.empty() && is_stable(alive_at.begin()->first)) {
       auto sent = alive_sent.find(alive_at.begin()->second);
       if (sent != alive_sent.end()) lease_until = std::max(lease_until, sent->second + timing().lease);
@@ -600,19 +610,40 @@ struct Replica::Impl {
   void activate_spec() {
     if (!state.pending_spec || !ackers(state.pending_spec->position, true).includes(state.members())) return;
     const PendingSpec pending = *std::exchange(state.pending_spec, std::nullopt);
-    for (const auto& [id, group] : pending.spec->groups) {
-      if (!state.groups.contains(id)) held.erase(id);
+    plan_again = true;
+    // What it was checked against may have changed since: a group that it removes was started, say.
+    if (const std::string why = cannot_apply(state, *pending.spec); !why.empty()) {
+      checkpoint();
+      return conclude(pending, Severity::kWarning, why);
     }
+    const SpecPtr before = state.spec;
     install_spec(state, pending.spec);
     dirty.all();
     std::erase_if(held, [&](const auto& entry) { return !state.groups.contains(entry.first); });
-    plan_again = true;
-    checkpoint();
-    const std::string text = "configuration " + std::to_string(pending.spec->version) + " is active";
-    out.emplace_back(Event{Severity::kInfo, EventKind::kConfig, pending.cause, {}, {}, {}, text});
+    std::erase_if(gone_since, [&](const auto& entry) { return !state.nodes.contains(entry.first); });
+    std::erase_if(waiting_fences, [&](const auto& fence) { return !state.nodes.contains(fence.target); });
     out.emplace_back(SpecActivated{state.spec});
-    if (pending.cause.origin == options.self) out.emplace_back(Answer{pending.request, true, text});
+    look_at_what_is_new(*before);
+    checkpoint();
+    conclude(pending, Severity::kInfo,
+             "configuration " + std::to_string(pending.spec->version) + " is active");
     write_if_changed();
+  }
+  void conclude(const PendingSpec& pending, Severity severity, const std::string& text) {
+    out.emplace_back(Event{severity, EventKind::kConfig, pending.cause, {}, {}, {}, text});
+    if (pending.cause.origin == options.self)
+      out.emplace_back(Answer{pending.request, severity == Severity::kInfo, text});
+  }
+  // A service often runs somewhere before it becomes a group: stopped means probed.
+  void look_at_what_is_new(const Spec& before) {
+    for (auto& [id, group] : state.groups) {
+      const Group* known = before.group(id);
+      if (known && known->resources == spec().group(id)->resources) continue;
+      for (NodeId member : state.members()) group.at[Spec::place_of(member)] = Activity::kUnknown;
+      ++group.version;
+      held[id] = Activity::kUnknown;
+      out.emplace_back(Probe{id});
+    }
   }
 
   // The positions below this are on disk; nothing of a view is before the view's epoch is.
@@ -625,7 +656,7 @@ struct Replica::Impl {
     ack_now = false;
     last_batch = now;
     acked = {position, durable_below(), true};
-    send(Ack{acked.position, checkpoints.rbegin()->second, acked.durable, store_works});
+    send(Ack{acked.position, checkpoints.rbegin()->second, acked.durable});
   }
 
   // ---- same position, same state
@@ -703,17 +734,32 @@ struct Replica::Impl {
   void on(const Stored& stored) {
     auto it = std::ranges::find(writing, stored.token, &Writing::token);
     if (it == writing.end()) return;
-    const std::uint64_t at = it->position;
-    if (stored.ok) {
+    if (it->what == Writing::What::kSpec) {
+      if (!stored.ok) return;  // the shell says why with a ConfigRefuse
       writing.erase(it);
-    } else if (state.pending_spec && state.pending_spec->position == at) {
-      return;  // the shell says why with a ConfigRefuse
+    } else if (stored.ok) {
+      // Each write holds everything that those before it held.
+      std::erase_if(writing, [&](const Writing& write) {
+        return write.what == Writing::What::kStore && write.token <= stored.token;
+      });
+      if (std::exchange(write_again, std::nullopt))
+        tell(Severity::kInfo, EventKind::kNode, name_of(state, options.self) + " can write its store again",
+             options.self);
     } else {
-      store_works = false;  // it takes part, but its acknowledgements count for nothing durable
-      tell(Severity::kAlarm, EventKind::kNode,
-           name_of(state, options.self) + " cannot write its store: it supports no start", options.self);
+      // Until then it takes part, but its acknowledgements count for nothing durable.
+      if (!write_again)
+        tell(Severity::kAlarm, EventKind::kNode,
+             name_of(state, options.self) + " cannot write its store: it supports no start", options.self);
+      write_again = now + kWriteAgain;
     }
     if (established()) ack_now = true;
+  }
+  void try_store_again() {
+    if (!write_again || now < *write_again) return;
+    auto newest = std::ranges::find(writing.rbegin(), writing.rend(), Writing::What::kStore, &Writing::what);
+    if (newest == writing.rend()) return write_again.reset();
+    write_again = now + kWriteAgain;
+    out.emplace_back(Store{durable, newest->token});
   }
 
   // ---- what this node sees and does
@@ -771,6 +817,8 @@ struct Replica::Impl {
       watch_members();
       tick();
       renew_lease();
+      try_store_again();
+      std::erase_if(proposed, [&](const auto& entry) { return now - entry.second >= kProposeAgain; });
       if (position > acked.position && now - last_batch >= kTimerPeriod) ack_now = true;
     }
     yield_if_alone();
@@ -909,12 +957,24 @@ struct Replica::Impl {
     due_since = std::move(still_due);
     plan_again = false;
   }
+  // Taken for stopped while it lives: its lease was over, or somebody vouched for it. It must run nothing, and comes
+  // back as a new member.
+  void step_down_if_settled() {
+    if (state.nodes.at(options.self).standing != Standing::kSettled) return;
+    yield("the others have taken it for stopped");
+    rejoin("the others have taken it for stopped");
+  }
+
   Effects step(LocalTime at, const Input& input) {
     now = at;
-    if (last_step == LocalTime{}) last_step = opened = last_flow = at;
+    if (last_step == LocalTime{}) {
+      last_step = opened = at;
+      last_flow = options.last_flow.value_or(at);
+    }
     out.clear();
     if (!dead) {
       std::visit([&](const auto& what) { on(what); }, input);
+      if (!dead && established()) step_down_if_settled();
       if (!dead && established()) {
         if (ack_now) acknowledge();
         if (plan_again || (!due_since.empty() && std::holds_alternative<Timer>(input))) plan_now();
@@ -957,7 +1017,7 @@ std::uint64_t Replica::Impl::digest() const {
   add(d, checkpoints);
   add(d, checkpoint_votes);
   add(d, next_token);
-  add(d, store_works);
+  add(d, write_again);
   add(d, ack_now);
   add(d, acked);
   add(d, next_cause);
@@ -1009,6 +1069,9 @@ std::uint64_t Replica::position() const {
 }
 bool Replica::stable(std::uint64_t position) const {
   return impl_->is_stable(position);
+}
+LocalTime Replica::last_flow() const {
+  return impl_->last_flow;
 }
 NodeSet Replica::responsive() const {
   return impl_->responsive();

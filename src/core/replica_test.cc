@@ -5,6 +5,9 @@
 
 #include <deque>
 #include <memory>
+#include <optional>
+#include <string>
+#include <utility>
 #include <vector>
 
 #include "core/testing.h"
@@ -39,6 +42,20 @@ class Ring {
     for (NodeId id : nodes) give(id, QuorumVerdict{ring, true});
     flow();
   }
+  // Its Corosync stays in the ring.
+  void loses_daemon(NodeId gone) {
+    RingChange change{at(members_.first()).view().ring, {}, members_};
+    members_ -= NodeSet{gone};
+    for (NodeId id : members_) change.members[id] = 100 + id.value;
+    for (NodeId id : members_) give(id, change);
+    flow();
+  }
+  // Hears what it was deaf to.
+  void catch_up(NodeId id) {
+    deaf -= NodeSet{id};
+    for (const Message& message : std::exchange(missed_, {})) give(id, Delivered{message});
+    flow();
+  }
   void say(NodeId from, Body body) {
     log_.push_back(at(from).compose(std::move(body)));
     flow();
@@ -47,35 +64,59 @@ class Ring {
     give(from, Observed{std::move(fact)});
     flow();
   }
+  // Time passes on all nodes, in the steps of their timers.
+  void wait(Duration duration) {
+    for (const LocalTime end = now_ + duration; now_ < end;) {
+      now_ = now_ + Replica::kTimerPeriod;
+      for (auto& [id, replica] : replicas_) give(id, Timer{});
+      flow();
+    }
+  }
   Replica& at(NodeId id) { return *replicas_.at(id); }
   std::vector<Execute> executed;
+  std::vector<Answer> answers;
+  std::vector<std::pair<NodeId, std::string>> yields;
+  std::vector<std::pair<NodeId, std::string>> looks;  // "activated", or the group that is probed
+  NodeSet rejoined;
+  NodeSet broken_disks;
+  NodeSet deaf;  // these hear nothing
 
  private:
   void give(NodeId id, const Input& input) {
-    for (Effect& effect : at(id).step(LocalTime{1s}, input)) {
+    for (Effect& effect : at(id).step(now_, input)) {
       if (auto* send = std::get_if<Send>(&effect)) log_.push_back(send->message);
       if (auto* store = std::get_if<Store>(&effect)) stores_.push_back({id, store->token});
+      if (auto* spec = std::get_if<SpecProposed>(&effect)) stores_.push_back({id, spec->token});
       if (auto* execute = std::get_if<Execute>(&effect)) executed.push_back(*execute);
+      if (auto* answer = std::get_if<Answer>(&effect)) answers.push_back(*answer);
+      if (auto* yield = std::get_if<Yield>(&effect)) yields.push_back({id, yield->reason});
+      if (auto* rejoin = std::get_if<Rejoin>(&effect)) rejoined.insert(id);
+      if (std::holds_alternative<SpecActivated>(effect)) looks.push_back({id, "activated"});
+      if (auto* probe = std::get_if<Probe>(&effect)) looks.push_back({id, spec_name(id, probe->group)});
     }
   }
+  std::string spec_name(NodeId id, GroupId group) { return at(id).state().spec->group(group)->name; }
   void flow() {
     while (!log_.empty() || !stores_.empty()) {
       if (!stores_.empty()) {
         auto [id, token] = stores_.front();
         stores_.pop_front();
-        give(id, Stored{token, true});
+        give(id, Stored{token, !broken_disks.contains(id)});
         continue;
       }
       const Message message = log_.front();
       log_.pop_front();
-      for (NodeId id : members_) give(id, Delivered{message});
+      for (NodeId id : members_ - deaf) give(id, Delivered{message});
+      if (!deaf.empty()) missed_.push_back(message);
     }
   }
 
+  LocalTime now_{1s};
   SpecPtr spec_;
   std::map<NodeId, std::unique_ptr<Replica>> replicas_;
   std::deque<Message> log_;
   std::deque<std::pair<NodeId, std::uint64_t>> stores_;
+  std::vector<Message> missed_;
   NodeSet members_;
   std::uint64_t next_incarnation_ = 0;
 };
@@ -155,6 +196,195 @@ TEST(Replica, HandsItsStateToAMemberThatStartsOver) {
   ring.form({n1, n2, n3}, 8);
   EXPECT_EQ(ring.at(n3).state().groups.at(web).online(), Spec::place_of(n1));
   EXPECT_EQ(ring.at(n3).state().digest(), ring.at(n1).state().digest());
+}
+
+// ---- leases
+
+Spec lease_of_three(Cluster& cluster) {
+  cluster.spec.timing.drain = 0s;
+  return cluster.spec;
+}
+
+TEST(Replica, YieldsAgainWhatItStartedAfterItHadYielded) {
+  Cluster cluster(3);
+  const GroupId web = cluster.group("web").id;
+  Ring ring(lease_of_three(cluster));
+  ring.form({n1, n2, n3}, 4);
+  ring.say(n1, start(ring, ring.at(n1), web, n2));
+  ring.report(n2, GroupReport{web, Spec::place_of(n2), ring.executed.back().order.id, Activity::kOnline});
+  // Two disks hang: no sign of life of anybody becomes durable, and the lease runs out inside the view.
+  ring.broken_disks = {n1, n3};
+  ring.say(n2, Fact{Request{1, "root", GroupStop{web}}});
+  ring.wait(cluster.spec.timing.lease + 1s);
+  ASSERT_EQ(ring.yields.size(), 1u);
+  ring.report(n2, GroupReport{web, Spec::place_of(n2)});
+  // They work again, and the group comes back.
+  ring.broken_disks = {};
+  ring.wait(3s);
+  ring.say(n1, start(ring, ring.at(n1), web, n2));
+  ASSERT_EQ(ring.executed.back().order.kind, OrderKind::kStart);
+  ring.report(n2, GroupReport{web, Spec::place_of(n2), ring.executed.back().order.id, Activity::kOnline});
+  ring.deaf = {n2};
+  ring.wait(cluster.spec.timing.lease + 1s);
+  EXPECT_EQ(ring.yields.size(), 2u) << "it lost its lease again";
+}
+
+TEST(Replica, StartsNothingWithoutALease) {
+  Cluster cluster(3);
+  const GroupId web = cluster.group("web").id;
+  Ring ring(lease_of_three(cluster));
+  ring.form({n1, n2, n3}, 4);
+  ring.broken_disks = {n1, n3};
+  ring.say(n2, Fact{Request{1, "root", GroupStop{web}}});
+  ring.wait(cluster.spec.timing.lease + 1s);
+  ring.say(n1, start(ring, ring.at(n1), web, n2));
+  EXPECT_TRUE(ring.executed.empty());
+  ring.broken_disks = {};
+  ring.wait(cluster.spec.timing.lease);
+  EXPECT_EQ(ring.executed.size(), 1u) << "and begins it with the new lease";
+}
+
+TEST(Replica, GivesUpAndComesBackWhenTheOthersTakeItForStopped) {
+  Cluster cluster(3);
+  const GroupId web = cluster.group("web").id;
+  cluster.has_fencer();
+  Ring ring(cluster.spec);
+  ring.form({n1, n2, n3}, 4);
+  ring.say(n1, start(ring, ring.at(n1), web, n3));
+  ring.report(n3, GroupReport{web, Spec::place_of(n3), ring.executed.back().order.id, Activity::kOnline});
+  const NodeState& target = ring.at(n1).state().nodes.at(n3);
+  FenceNode fence;
+  fence.target = n3;
+  fence.executor = n1;
+  fence.node_version = target.version;
+  fence.incarnation = target.incarnation;
+  ring.say(n1, Proposal{fence});
+  ring.report(n1, FenceResult{n3, target.fences.at(n1).id, true, "off"});
+  EXPECT_EQ(ring.at(n1).state().nodes.at(n3).standing, Standing::kSettled);
+  ASSERT_EQ(ring.yields.size(), 1u);
+  EXPECT_EQ(ring.yields[0].first, n3) << "the fencer lied: it lives";
+  EXPECT_TRUE(ring.rejoined.contains(n3));
+}
+
+TEST(Replica, GoesOnCountingGraceAfterItsPredecessor) {
+  Cluster cluster(3);
+  const SpecPtr spec = [&] { cluster.group("web"); return std::make_shared<const Spec>(cluster.spec); }();
+  const LocalTime started{100s};
+  auto yields = [&](std::optional<LocalTime> last_flow) {
+    Replica replica({.self = n1, .incarnation = Incarnation{1}, .last_flow = last_flow}, spec, Durable{});
+    for (LocalTime now = started; now < started + 1s; now = now + Replica::kTimerPeriod)
+      for (const Effect& effect : replica.step(now, Timer{}))
+        if (std::holds_alternative<Yield>(effect)) return true;
+    return false;
+  };
+  EXPECT_FALSE(yields(std::nullopt));
+  EXPECT_TRUE(yields(started - cluster.spec.timing.grace));
+}
+
+// ---- stores
+
+TEST(Replica, WritesItsStoreAgainUntilThatWorks) {
+  Cluster cluster(2);
+  const GroupId web = cluster.group("web").id;
+  cluster.has_fencer();
+  Ring ring(cluster.spec);
+  ring.form({n1, n2}, 4);
+  ring.broken_disks = {n2};
+  ring.say(n1, Fact{Request{1, "root", MonitorSuspend{cluster.monitor("lan", {}).id, true}}});
+  ring.say(n1, Fact{Request{2, "root", GroupClear{web}}});
+  ring.say(n1, Fact{Request{3, "root", NodeDuty{n2, Duty::kDrained}}});
+  ring.say(n1, start(ring, ring.at(n1), web, n1));
+  EXPECT_TRUE(ring.executed.empty()) << "node2 has not stored what came before";
+  ring.broken_disks = {};
+  ring.wait(2s);
+  EXPECT_EQ(ring.executed.size(), 1u);
+}
+
+// ---- configurations
+
+struct Changed {
+  Ring ring;
+  Cluster& cluster;
+  explicit Changed(Cluster& base) : ring(base.spec), cluster(base) {
+    ring.form({n1, n2}, 4);
+    ring.looks.clear();
+  }
+  void apply(Spec next) {
+    ring.report(n1, Request{7, "root", ConfigApply{std::make_shared<const Spec>(std::move(next))}});
+  }
+};
+
+TEST(Replica, LooksForANewGroupOnAllMembersBeforeItIsStarted) {
+  Cluster cluster(2);
+  cluster.has_fencer();
+  Changed it(cluster);
+  const GroupId web = cluster.group("web").id;
+  it.apply(cluster.spec);
+  const State& state = it.ring.at(n1).state();
+  ASSERT_TRUE(state.groups.contains(web));
+  EXPECT_EQ(state.may_run(web), (PlaceSet{Spec::place_of(n1), Spec::place_of(n2)}));
+  EXPECT_EQ(it.ring.looks, (std::vector<std::pair<NodeId, std::string>>{
+                               {n1, "activated"}, {n1, "web"}, {n2, "activated"}, {n2, "web"}}));
+  it.ring.report(n1, GroupReport{web, Spec::place_of(n1)});
+  it.ring.report(n2, GroupReport{web, Spec::place_of(n2), std::nullopt, Activity::kOnline});
+  EXPECT_EQ(state.may_run(web), PlaceSet{Spec::place_of(n2)}) << "it ran there before it was a group";
+}
+
+TEST(Replica, ProbesTheGroupsOfAnAdoptedConfigurationOnceItIsActive) {
+  Cluster cluster(2);
+  cluster.has_fencer();
+  Changed it(cluster);
+  it.ring.form({n1}, 8);
+  it.ring.report(n1, Request{1, "root", FenceConfirm{n2}});
+  cluster.group("web");
+  it.apply(cluster.spec);
+  it.ring.looks.clear();
+  it.ring.form({n1, n2}, 12);
+  EXPECT_EQ(it.ring.looks,
+            (std::vector<std::pair<NodeId, std::string>>{{n2, "activated"}, {n2, "web"}}));
+}
+
+TEST(Replica, DropsAConfigurationThatNoLongerFitsWhenAllHoldIt) {
+  Cluster cluster(2);
+  const GroupId web = cluster.group("web").id;
+  cluster.has_fencer();
+  Changed it(cluster);
+  Spec without = cluster.spec;
+  without.groups.erase(web);
+  it.ring.deaf = {n2};  // it acknowledges late
+  it.apply(without);
+  it.ring.say(n1, start(it.ring, it.ring.at(n1), web, n1));
+  it.ring.catch_up(n2);
+  EXPECT_TRUE(it.ring.at(n1).state().groups.contains(web));
+  ASSERT_EQ(it.ring.answers.size(), 1u);
+  EXPECT_FALSE(it.ring.answers[0].accepted);
+  EXPECT_EQ(it.ring.executed.size(), 1u) << "the start goes on";
+}
+
+TEST(Replica, ForgetsARemovedNodeWithItsLease) {
+  Cluster cluster(3);
+  Ring ring(lease_of_three(cluster));
+  ring.form({n1, n2, n3}, 4);
+  ring.form({n1, n2}, 8);
+  ring.report(n1, Request{1, "root", FenceConfirm{n3}});
+  Spec without = cluster.spec;
+  without.nodes.erase(n3);
+  without.quorum.allow_split_risk = false;
+  ring.report(n1, Request{2, "root", ConfigApply{std::make_shared<const Spec>(without)}});
+  ASSERT_FALSE(ring.at(n1).state().nodes.contains(n3));
+  ring.wait(1s);
+  EXPECT_EQ(ring.at(n1).phase(), Phase::kEstablished);
+}
+
+TEST(Replica, TakesNobodysWordThatANodeIsOffWhoseCorosyncIsInTheRing) {
+  Cluster cluster(3);
+  cluster.has_fencer();
+  Ring ring(cluster.spec);
+  ring.form({n1, n2, n3}, 4);
+  ring.loses_daemon(n3);
+  ring.report(n1, Request{1, "root", FenceConfirm{n3}});
+  ASSERT_EQ(ring.answers.size(), 1u);
+  EXPECT_FALSE(ring.answers[0].accepted);
 }
 
 }  // namespace

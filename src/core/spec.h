@@ -124,18 +124,17 @@ struct FenceLevel {
 };
 
 enum class Profile : std::uint8_t { kFast, kLan, kWan };
-enum class ArbiterType : std::uint8_t { kNone, kQnetd, kPing };
+enum class ArbiterType : std::uint8_t { kNone, kQnetd };
 enum class NoQuorum : std::uint8_t { kStop, kFreeze };
 
 struct Quorum {
   ArbiterType arbiter = ArbiterType::kNone;
   std::string arbiter_address;
-  std::vector<std::string> ping_targets;
   NoQuorum on_no_quorum = NoQuorum::kStop;
   bool allow_split_risk = false;  // the operator accepts that both halves of a split may run a group
   bool operator==(const Quorum&) const = default;
   auto fields() const {
-    return std::tie(arbiter, arbiter_address, ping_targets, on_no_quorum, allow_split_risk);
+    return std::tie(arbiter, arbiter_address, on_no_quorum, allow_split_risk);
   }
 };
 
@@ -150,7 +149,7 @@ struct Timing {
   Duration startup_wait{15s};  // a cold start waits this long for absent nodes before it fences them
   Duration grace{4s};          // without an established view this long: the node stops its groups
   Duration lease{5s};          // L; used only without a fencer
-  Duration watchdog{10s};      // as read back from the device; zero: none
+  Duration watchdog{0s};       // as read back from the device; zero: none
   Duration drain{10s};         // for what is in flight when a lease ends
   Duration max_pause{1s};      // the longest pause of a machine that the lease tolerates
   Duration tick{250ms};        // the planner's clock message

@@ -39,7 +39,6 @@ std::uint64_t State::digest() const {
   add(digest, ticks);
   add(digest, cold);
   add(digest, cold_since);
-  add(digest, start_alone);
   add(digest, fences);
   add(digest, nodes);
   add(digest, groups);

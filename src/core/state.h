@@ -200,7 +200,6 @@ struct State {
   std::uint64_t ticks = 0;
   bool cold = true;  // no order has been admitted since a cold start: absent nodes get startup_wait
   Duration cold_since{0};
-  NodeSet start_alone;           // nodes allowed to start without the others (`komainu cluster start-alone`)
   std::vector<Duration> fences;  // State::clock of each fence inside the brakes' window
   std::map<NodeId, NodeState> nodes;
   std::map<GroupId, GroupState> groups;

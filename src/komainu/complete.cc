@@ -36,7 +36,6 @@ void names(Candidates& found, const Session& session, Names kind) {
     found.text += "@files\n";
     return;
   }
-  if (kind == Names::kTopic) return found.add("exit-codes", "What the exit codes mean");
   if (kind == Names::kAnything) return;
   auto body = session.client().exchange("GET", "/v1/names", {}, kPatience);
   if (!body) return;
@@ -55,8 +54,12 @@ std::string candidates(Language& language, const Session& session, std::vector<s
     found.typed = std::move(words.back());
     words.pop_back();
   }
+  const bool help = !words.empty() && words.front() == "help";
+  if (help) words.erase(words.begin());
   const Language::Position at = language.follow(words);
-  if (at.unknown) return {};
+  if (at.unknown || at.wants_value) return {};
+  if (help || at.command == &language.root()) found.add("help", "What a command does");
+  if (help) found.add("exit-codes", "What the exit codes mean");
   if (found.typed.starts_with('-')) {
     options(found, at.command);
     return found.text;
@@ -64,7 +67,7 @@ std::string candidates(Language& language, const Session& session, std::vector<s
   for (const CLI::App* next : at.command->get_subcommands([](const CLI::App*) { return true; }))
     if (!next->get_group().empty()) found.add(next->get_name(), next->get_description());
   const std::vector<Names>& arguments = language.arguments(at.command);
-  if (at.arguments < arguments.size()) names(found, session, arguments[at.arguments]);
+  if (!help && at.arguments < arguments.size()) names(found, session, arguments[at.arguments]);
   return found.text;
 }
 

@@ -60,6 +60,10 @@ CLI::App* child(CLI::App& parent, const std::string& name) {
   return nullptr;
 }
 
+bool is_preposition(const std::string& word) {
+  return word == "to" || word == "on";
+}
+
 }  // namespace
 
 Language::Language(Session& session)
@@ -113,7 +117,7 @@ CLI::App* Language::command(CLI::App& parent, const std::string& name, const std
 // "to guest2", "on guest2" and "guest2" are the same.
 std::optional<std::string> Language::place() const {
   for (const std::string& word : given_.where)
-    if (word != "to" && word != "on") return word;
+    if (!is_preposition(word)) return word;
   return std::nullopt;
 }
 
@@ -140,10 +144,15 @@ void Language::looking() {
   status->add_flag("--watch,-w", given_.watch, "Stay, and show every change as it happens");
 
   CLI::App* events = command(root, "events", "What happened, as this node saw it", {}, [this] {
-    return show_events(session_, given_.follow, given_.last > 0 ? std::optional(given_.last) : std::nullopt);
+    return show_events(session_, given_.follow, given_.last);
   });
   events->add_flag("--follow,-f", given_.follow, "Stay, and show what happens");
-  events->add_option("--last,-n", given_.last, "Only the last so many")->type_name("NUMBER");
+  events->add_option("--last,-n", given_.last, "Only the last so many")
+      ->type_name("NUMBER")
+      ->check([](const std::string& text) {
+        const bool number = text.find_first_not_of("0123456789") == text.npos && text.size() < 8;
+        return number && std::stoul("0" + text) > 0 ? "" : "expected a number of events, as in 20";
+      });
   events->footer(
       "Every node remembers the last 4096 since its daemon started; `komainu replay` goes further back.");
 
@@ -159,7 +168,14 @@ void Language::asking() {
     app->add_option("GROUP", given_.group, "The group")->required();
   };
   const auto node_argument = [this](CLI::App* app, const std::string& text) {
-    app->add_option("NODE", given_.where, text)->type_name("[to] NODE")->expected(0, 2);
+    app->add_option("NODE", given_.where, text)
+        ->type_name("[to] NODE")
+        ->expected(0, 2);
+    app->parse_complete_callback([this] {
+      if (given_.where.size() == 2 && !is_preposition(given_.where[0]))
+        throw CLI::ValidationError(
+            "NODE", fmt::format("expected one node, not '{}' and '{}'", given_.where[0], given_.where[1]));
+    });
   };
 
   CLI::App* start =
@@ -262,11 +278,12 @@ void Language::making() {
       "What `cluster init` left; without it, configuration and key must be in place");
   join->preparse_callback([this](std::size_t) { given_.file.clear(); });
   CLI::App* alone =
-      command(*cluster, "start-alone", "Start groups on this node without waiting for the others", {},
+      command(*cluster, "start-alone", "Let this one of two nodes act without the other: both were off", {},
               [this] { return start_alone(session_, given_.yes); });
   alone->add_flag("--yes", given_.yes, "Do not ask");
   alone->footer(
-      "For a cold start while other nodes are off. Settle those first: `komainu fence confirm NODE`.");
+      "For a cold start while the other node of two is off: this one no longer waits to see it. What the other may "
+      "run still has to be fenced, or confirmed off: `komainu fence confirm NODE`.");
 
   CLI::App* replayed =
       command(*root_, "replay", "Run the decisions over a recorded stream again, and show what happened",
@@ -278,7 +295,7 @@ void Language::making() {
 }
 
 Language::Position Language::follow(const std::vector<std::string>& words) {
-  Position at{root_.get(), 0, std::nullopt};
+  Position at{.command = root_.get()};
   const auto takes_value = [&](const std::string& word) {
     for (CLI::App* app = at.command; app != nullptr; app = app->get_parent())
       if (const CLI::Option* option = app->get_option_no_throw(word))
@@ -288,7 +305,7 @@ Language::Position Language::follow(const std::vector<std::string>& words) {
   for (std::size_t i = 0; i < words.size(); ++i) {
     const std::string& word = words[i];
     if (word.starts_with('-')) {
-      if (word.find('=') == word.npos && takes_value(word)) ++i;
+      if (word.find('=') == word.npos && takes_value(word)) at.wants_value = ++i == words.size();
       continue;
     }
     if (CLI::App* next = child(*at.command, word)) {
@@ -296,7 +313,7 @@ Language::Position Language::follow(const std::vector<std::string>& words) {
       at.arguments = 0;
     } else if (at.command->get_require_subcommand_min() > 0) {
       if (!at.unknown) at.unknown = word;
-    } else if (word != "to" && word != "on") {
+    } else if (!is_preposition(word)) {
       ++at.arguments;
     }
   }

@@ -17,7 +17,7 @@
 namespace komainu::cli {
 
 // What an argument names, for its completion.
-enum class Names : std::uint8_t { kAnything, kGroup, kNode, kMonitor, kFile, kTopic };
+enum class Names : std::uint8_t { kAnything, kGroup, kNode, kMonitor, kFile };
 
 class Language {
  public:
@@ -34,6 +34,7 @@ class Language {
   struct Position {
     CLI::App* command;
     std::size_t arguments = 0;
+    bool wants_value = false;            // the last word is an option that takes one
     std::optional<std::string> unknown;  // a word where a command had to be, and none of that name is
   };
   Position follow(const std::vector<std::string>& words);
@@ -56,8 +57,7 @@ class Language {
   struct Given {
     std::string group, node, monitor, file, topic;
     std::vector<std::string> where;  // "[to] NODE"
-    std::string timeout;
-    std::size_t last = 0;
+    std::optional<std::size_t> last;
     bool watch = false, follow = false, yes = false, full = false, new_key = false, no_wait = false;
   } given_;
 

@@ -53,6 +53,14 @@ std::string did_you_mean(const std::string& typed, const std::vector<std::string
   return known.size() <= 12 ? fmt::format("known are {}", fmt::join(known, ", ")) : "";
 }
 
+// "move" alone: 'group move' was meant.
+std::string did_you_mean_below(const std::string& typed, const CLI::App* app) {
+  for (const CLI::App* group : app->get_subcommands([](const CLI::App*) { return true; }))
+    for (const std::string& name : commands_of(group))
+      if (name == typed) return fmt::format("did you mean '{}'?", path_of(group) + " " + name);
+  return did_you_mean(typed, commands_of(app));
+}
+
 std::string help_of(const CLI::App* app) {
   const CLI::App* parent = app->get_parent();
   const std::string above = parent ? path_of(parent) : "";
@@ -75,7 +83,7 @@ Exit misunderstood(const Session& session, Language& language, const std::vector
   if (at.unknown)
     return fail(session, Exit::kUsage,
                 fmt::format("'{}{}{}' is no command", path, path.empty() ? "" : " ", *at.unknown),
-                did_you_mean(*at.unknown, commands_of(at.command)));
+                did_you_mean_below(*at.unknown, at.command));
   if (at.command->get_require_subcommand_min() > 0) {
     session.err << help_of(at.command);
     return Exit::kUsage;

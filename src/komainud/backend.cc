@@ -20,14 +20,6 @@ api::Position Backend::position() const {
 }
 
 void Backend::submit(core::Request request, std::function<void(core::Answer)> answer) {
-  // Without it there may be no quorum, and so no stream to ask in.
-  const bool alone = std::holds_alternative<core::StartAlone>(request.what);
-  if (alone) channel_.cancel_wait_for_all();
-  if (alone && node_.replica().phase() != core::Phase::kEstablished) {
-    return answer({0, true,
-                   "this node no longer waits for the others; what they may be running is settled with "
-                   "'komainu fence confirm NODE'"});
-  }
   node_.submit(std::move(request), std::move(answer));
 }
 

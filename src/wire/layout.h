@@ -112,7 +112,7 @@ template <>
 inline constexpr auto kLayout<core::FenceLevel> = fields(FIELD(devices));
 template <>
 inline constexpr auto kLayout<core::Quorum> =
-    fields(FIELD(arbiter), FIELD(arbiter_address), FIELD(ping_targets), FIELD(on_no_quorum),
+    fields(FIELD(arbiter), FIELD(arbiter_address), FIELD(on_no_quorum),
            FIELD(allow_split_risk));
 template <>
 inline constexpr auto kLayout<core::Timing> =
@@ -161,7 +161,7 @@ inline constexpr auto kLayout<core::PendingSpec> =
 template <>
 inline constexpr auto kLayout<core::State> =
     fields(FIELD(lineage), FIELD(spec), FIELD(spec_digest), FIELD(pending_spec), FIELD(decision_version),
-           FIELD(clock), FIELD(ticks), FIELD(cold), FIELD(cold_since), FIELD(start_alone), FIELD(fences),
+           FIELD(clock), FIELD(ticks), FIELD(cold), FIELD(cold_since), FIELD(fences),
            FIELD(nodes), FIELD(groups), FIELD(monitors));
 template <>
 inline constexpr auto kLayout<core::Durable> =
@@ -179,7 +179,7 @@ template <>
 inline constexpr auto kLayout<core::Snapshot> = fields(FIELD(state));
 template <>
 inline constexpr auto kLayout<core::Ack> =
-    fields(FIELD(position), FIELD(digest), FIELD(durable), FIELD(store_works));
+    fields(FIELD(position), FIELD(digest), FIELD(durable));
 template <>
 inline constexpr auto kLayout<core::Suspend> = fields(FIELD(target));
 template <>
@@ -219,8 +219,6 @@ inline constexpr auto kLayout<core::MonitorSuspend> = fields(FIELD(monitor), FIE
 template <>
 inline constexpr auto kLayout<core::FenceConfirm> = fields(FIELD(node));
 template <>
-inline constexpr auto kLayout<core::StartAlone> = fields(FIELD(node));
-template <>
 inline constexpr auto kLayout<core::ConfigApply> = fields(FIELD(spec));
 template <>
 inline constexpr auto kLayout<core::ConfigRefuse> = fields(FIELD(version), FIELD(reason));
@@ -228,7 +226,7 @@ template <>
 inline constexpr auto kLayout<decltype(core::Request::what)> =
     one_of(CHOSEN(what), ALTERNATIVE(group_start), ALTERNATIVE(group_stop), ALTERNATIVE(group_move),
            ALTERNATIVE(group_clear), ALTERNATIVE(node_duty), ALTERNATIVE(monitor_suspend),
-           ALTERNATIVE(fence_confirm), ALTERNATIVE(start_alone), ALTERNATIVE(config_apply));
+           ALTERNATIVE(fence_confirm), ALTERNATIVE(config_apply));
 template <>
 inline constexpr auto kLayout<core::Request> = fields(FIELD(number), FIELD(operator_name), FIELD(what));
 template <>

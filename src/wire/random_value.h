@@ -34,9 +34,9 @@ inline auto members(const core::PendingSpec& value) {
 }
 inline auto members(const core::State& value) {
   const auto& [lineage, spec, spec_digest, pending_spec, decision_version, clock, ticks, cold, cold_since,
-               start_alone, fences, nodes, groups, monitors] = value;
+               fences, nodes, groups, monitors] = value;
   return std::tie(lineage, spec, spec_digest, pending_spec, decision_version, clock, ticks, cold, cold_since,
-                  start_alone, fences, nodes, groups, monitors);
+                  fences, nodes, groups, monitors);
 }
 inline auto members(const core::Snapshot& value) {
   const auto& [state] = value;
@@ -182,7 +182,7 @@ class RandomValue {
   static constexpr auto greatest(core::Strictness) { return core::Strictness::kPreferredOnly; }
   static constexpr auto greatest(core::Dependency::Where) { return core::Dependency::Where::kSamePlace; }
   static constexpr auto greatest(core::Profile) { return core::Profile::kWan; }
-  static constexpr auto greatest(core::ArbiterType) { return core::ArbiterType::kPing; }
+  static constexpr auto greatest(core::ArbiterType) { return core::ArbiterType::kQnetd; }
   static constexpr auto greatest(core::NoQuorum) { return core::NoQuorum::kFreeze; }
   static constexpr auto greatest(core::Activity) { return core::Activity::kUnsafe; }
   static constexpr auto greatest(core::OrderKind) { return core::OrderKind::kRestart; }

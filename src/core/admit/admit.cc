@@ -13,6 +13,13 @@ Refusal superseded() {
   return {"it was made for an earlier state", true};
 }
 
+// Fences of one moment are one correlated loss.
+std::size_t used_brake(const State& state) {
+  std::vector<Duration> moments = state.fences;
+  moments.erase(std::unique(moments.begin(), moments.end()), moments.end());
+  return moments.size();
+}
+
 struct Kernel {
   State& state;
   const Context& context;
@@ -152,6 +159,11 @@ struct Kernel {
     tell(stop.group, stop.place, order,
          "stop " + name_of(state, stop.group) + " on " + name_of(state, stop.place) +
              (stop.reason.empty() ? "" : ": " + stop.reason));
+    if (stop.gives_up) {
+      group_event(effects, Severity::kAlarm, EventKind::kGroup, order.cause, stop.group, stop.place,
+                  name_of(state, stop.group) + " is stopped for good after repeated failures (repair it, then komainu "
+                                               "group clear " + name_of(state, stop.group) + ")");
+    }
     return std::nullopt;
   }
 
@@ -187,6 +199,10 @@ struct Kernel {
     node_event(effects, Severity::kAlarm, EventKind::kFence, context.cause, fence.target,
                name_of(state, fence.executor) + " fences " + what +
                    (fence.reason.empty() ? "" : ": " + fence.reason));
+    if (used_brake(state) == state.spec->brakes.fences) {
+      node_event(effects, Severity::kAlarm, EventKind::kFence, context.cause, fence.target,
+                 "the brake holds from now on: no other node is fenced until this has been quiet for a while");
+    }
     return std::nullopt;
   }
 
@@ -252,9 +268,8 @@ struct Kernel {
 }  // namespace
 
 bool is_braked(const State& state) {
-  std::vector<Duration> moments = state.fences;
-  moments.erase(std::unique(moments.begin(), moments.end()), moments.end());
-  return moments.size() >= state.spec->brakes.fences && (moments.empty() || moments.back() != state.clock);
+  return used_brake(state) >= state.spec->brakes.fences &&
+         (state.fences.empty() || state.fences.back() != state.clock);
 }
 
 std::optional<Refusal> admit(State& state, const Proposal& proposal, const Context& context,

@@ -171,6 +171,20 @@ struct Recorder {
                                    (result.evidence.empty() || result.health == Health::kHealthy
                                         ? ""
                                         : ": " + result.evidence.substr(0, kMaxEvidence))});
+    if (result.health == Health::kFailed && fails_everywhere(monitor)) {
+      effects.emplace_back(Event{Severity::kAlarm, EventKind::kMonitor, context.cause, std::nullopt,
+                                 std::nullopt, monitor.id,
+                                 monitor.name + " fails on every node: a fault that all share; nothing is "
+                                                "moved for it"});
+    }
+  }
+  bool fails_everywhere(const Monitor& monitor) const {
+    const NodeSet members = state.members();
+    const auto& at = state.monitors.at(monitor.id).at;
+    return !monitor.group && members.size() > 1 && std::ranges::all_of(members, [&](NodeId id) {
+      auto it = at.find(Spec::place_of(id));
+      return it != at.end() && it->second == Health::kFailed;
+    });
   }
 
   // ---- nodes
@@ -385,56 +399,24 @@ struct Recorder {
     if (it->second.standing == Standing::kMember) {
       return answer(request, false, name_of(state, confirm.node) + " is a member: it is not off");
     }
+    if (it->second.ring_member) {
+      return answer(request, false,
+                    name_of(state, confirm.node) + " is not off: its Corosync is in the ring (stop it there)");
+    }
     const std::string text = name_of(state, confirm.node) + " is off";
     say(request, std::nullopt, confirm.node, text);
     it->second.fences.clear();
     settle(state, confirm.node, "is off by the word of " + request.operator_name, context, effects);
     answer(request, true, text);
   }
-  void ask(const Request& request, const StartAlone& alone) {
-    if (!state.spec->node(alone.node)) return answer(request, false, "there is no such node");
-    state.start_alone.insert(alone.node);
-    const std::string text = "start without waiting for the other nodes";
-    say(request, std::nullopt, alone.node, text);
-    answer(request, true, text);
-  }
   void ask(const Request& request, const ConfigApply& apply) {
-    if (std::string why = cannot_apply(*apply.spec); !why.empty()) return answer(request, false, why);
+    if (state.pending_spec) return answer(request, false, "another configuration is being applied");
+    if (std::string why = cannot_apply(state, *apply.spec); !why.empty()) return answer(request, false, why);
     auto proposed = std::make_shared<Spec>(*apply.spec);
     proposed->version = state.spec->version + 1;
     state.pending_spec = PendingSpec{proposed, context.position.position, context.cause, request.number};
     say(request, std::nullopt, std::nullopt, "apply configuration " + std::to_string(proposed->version));
     // Answered when all members hold it, or when one refuses.
-  }
-  std::string cannot_apply(const Spec& spec) {
-    if (state.pending_spec) return "another configuration is being applied";
-    if (spec.cluster != state.spec->cluster) {
-      return "this is the configuration of cluster '" + spec.cluster + "', not of '" + state.spec->cluster +
-             "'";
-    }
-    if (spec.node_ids() != state.spec->node_ids()) {
-      // Who may act is counted in votes of the configured nodes: all of them must agree on a change of that.
-      for (const auto& [id, node] : state.nodes) {
-        if (node.standing != Standing::kMember && spec.node(id)) {
-          return "nodes are added and removed only while all others are members; " + name_of(state, id) +
-                 " is not";
-        }
-        if (!spec.node(id) && !(node.standing == Standing::kLeft || node.standing == Standing::kSettled)) {
-          return "stop komainu on " + name_of(state, id) + " before it is removed from the cluster";
-        }
-      }
-    }
-    for (const auto& [id, known] : state.groups) {
-      if (state.may_run(id).empty() && !known.order) continue;
-      const Group* now = state.spec->group(id);
-      const Group* next = spec.group(id);
-      if (!next) return "stop " + now->name + " before it is removed (komainu group stop " + now->name + ")";
-      if (next->resources != now->resources) {
-        return "the resources of " + now->name +
-               " change while it may be running: stop it, apply, start it again";
-      }
-    }
-    return {};
   }
   void operator()(const ConfigRefuse& refuse) {
     if (!state.pending_spec || state.pending_spec->spec->version != refuse.version) return;
@@ -453,6 +435,42 @@ void record(State& state, const Fact& fact, const Context& context, Effects& eff
   Recorder recorder{state, context, effects};
   if (!recorder.from_member()) return;
   std::visit(recorder, fact);
+}
+
+std::string cannot_apply(const State& state, const Spec& next) {
+  if (next.cluster != state.spec->cluster) {
+    return "this is the configuration of cluster '" + next.cluster + "', not of '" + state.spec->cluster + "'";
+  }
+  if (next.node_ids() != state.spec->node_ids()) {
+    // Who may act is counted in votes of the configured nodes: all of them must agree on a change of that.
+    for (const auto& [id, node] : state.nodes) {
+      if (node.standing != Standing::kMember && next.node(id)) {
+        return "nodes are added and removed only while all others are members; " + name_of(state, id) +
+               " is not";
+      }
+      if (!next.node(id) && !(node.standing == Standing::kLeft || node.standing == Standing::kSettled)) {
+        return "stop komainu on " + name_of(state, id) + " before it is removed from the cluster";
+      }
+    }
+  }
+  for (const auto& [id, known] : state.groups) {
+    if (state.may_run(id).empty() && !known.order) continue;
+    const Group* now = state.spec->group(id);
+    const Group* then = next.group(id);
+    if (!then) return "stop " + now->name + " before it is removed (komainu group stop " + now->name + ")";
+    if (then->resources != now->resources) {
+      return "the resources of " + now->name +
+             " change while it may be running: stop it, apply, start it again";
+    }
+    // What an unknown node may run is told by where the configuration allows it.
+    const PlaceSet out_of_sight = state.may_run(id) - next.allowed(*then) - known.places();
+    if (!out_of_sight.empty()) {
+      const std::string where = name_of(state, out_of_sight.first());
+      return now->name + " may be running on " + where + ", where it would not be allowed any more: bring " +
+             where + " back, or fence it, first";
+    }
+  }
+  return {};
 }
 
 void settle(State& state, NodeId node, const std::string& why, const Context& context, Effects& effects) {

@@ -18,6 +18,9 @@ struct Context {
 
 void record(State& state, const Fact& fact, const Context& context, Effects& effects);
 
+// Why this configuration cannot replace the active one now; empty: it can.
+std::string cannot_apply(const State& state, const Spec& next);
+
 // A node surely runs nothing any more: fenced and confirmed, lease over, or the operator's word.
 void settle(State& state, NodeId node, const std::string& why, const Context& context, Effects& effects);
 

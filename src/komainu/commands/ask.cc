@@ -170,13 +170,13 @@ Exit start_alone(const Session& session, bool sure) {
   if (!sure &&
       !sure_about(
           session,
-          fmt::format("{} will start groups without waiting for the other nodes. That is safe only for "
-                      "those that `komainu fence confirm` has settled.",
+          fmt::format("{} will no longer wait for the other node. What that one may run starts here only after "
+                      "`komainu fence confirm` or a confirmed fence.",
                       status->self),
           status->self))
     return unconfirmed(session);
   return request(session, {.target = "/v1/cluster/start-alone",
-                           .intent = fmt::format("{} waits for the others no more", status->self)});
+                           .intent = fmt::format("{} no longer waits for the other node", status->self)});
 }
 
 }  // namespace komainu::cli

@@ -159,8 +159,8 @@ Result<core::Spec> establish(const Session& session, const Places& places, const
   return spec;
 }
 
-constexpr std::string_view kStartAlone = "\nStart it:\n  systemctl enable --now komainud\n";
-constexpr std::string_view kStart = "\nStart it:\n  systemctl enable --now corosync komainud\n";
+constexpr std::string_view kStartAlone = "\nStart it:\n  systemctl enable komainud && systemctl restart komainud\n";
+constexpr std::string_view kStart = "\nStart it:\n  systemctl enable corosync komainud && systemctl restart corosync komainud\n";
 
 }  // namespace
 
@@ -170,7 +170,8 @@ Exit init_cluster(const Session& session, const Places& places, bool new_key_wan
   if (!*config)
     return fail(session,
                 Error{"there is no " + places.config,
-                      "write it first: `komainu config reference` and the manual show what belongs there"});
+                      "write it first: `komainu config reference` shows what belongs there, and there are examples in "
+                      "/usr/share/doc/komainu/examples"});
   auto key = read_whole(places.corosync_key, kMaxFile);
   if (!key) return fail(session, key.error());
   if (!*key || new_key_wanted) {
