@@ -14,10 +14,16 @@ namespace komainu::engine {
 
 namespace {
 
-// More inputs than this wait only when the loop cannot keep up; what is lost then is lost loudly.
-constexpr std::size_t kMaxInputs = 16384;
+// Nothing is taken from the channel while so many inputs wait: it bounds what it holds, and leaves the group
+// when that is too much. One take() of it comes on top.
+constexpr std::size_t kManyInputs = 8192;
+constexpr Duration kCatchUp = 5ms;
 // Inputs taken at one turn of the loop: others want to live, too.
 constexpr int kInputsAtOnce = 256;
+// Operators' requests that wait for an answer.
+constexpr std::size_t kMaxAsked = 256;
+// Longer than whoever asked waits (api::Limits::answer).
+constexpr Duration kAnswerPatience = 60s;
 
 core::Incarnation new_incarnation() {
   std::random_device random;
@@ -32,8 +38,9 @@ Node::Node(NodeParts parts, NodeId self, std::uint64_t boot, core::SpecPtr spec,
       boot_(boot),
       stored_(std::move(stored)),
       spec_(std::move(spec)),
-      executor_(self_, *spec_, parts_.services,
-                [this](core::Fact fact) { feed(core::Observed{std::move(fact), {}}); }),
+      executor_(
+          self_, *spec_, parts_.services,
+          [this](core::Fact fact) { feed(core::Observed{std::move(fact), {}}); }, parts_.types),
       timer_(parts_.loop) {
   begin_replica();
 }
@@ -45,22 +52,49 @@ void Node::begin_replica() {
   keep(Began{self_, replica_->incarnation(), boot_, wire::encode(stored_)});
 }
 
+// The fences of the replica that ended act for nobody now, and the new one's Hello names none of them: the
+// others then let the target come back. So they have to be over before it speaks.
+void Node::begin_again() {
+  if (executor_.fencing()) return executor_.cancel_fences();
+  begins_again_ = false;
+  begin_replica();
+  executor_.probe_all();
+}
+
 void Node::start() {
+  beat();
   if (const Result<std::set<GroupId>> held = executor_.configure(*spec_); !held)
-    parts_.services.log.warning(held.error().what);
+    return stay_out(held.error().what);
   channel_watch_.start(watch_channel(), [](drivers::Run<void>::Ended ended) {
     if (ended.bug) std::rethrow_exception(ended.bug);
   });
-  beat();
+}
+
+// Whoever cannot hold the cluster's configuration can neither run its groups nor tell whether they run. For
+// the others this node is gone, and what of it can be stopped is stopped.
+void Node::stay_out(const std::string& why) {
+  if (std::exchange(out_, true)) return;
+  parts_.tell({.severity = core::Severity::kAlarm,
+               .kind = core::EventKind::kConfig,
+               .cause = {},
+               .node = self_,
+               .group = {},
+               .monitor = {},
+               .text = "this node takes no part: it cannot hold the cluster's configuration: " + why +
+                       "; install the version of komainu that the other nodes have, and restart komainud"});
+  channel_watch_.cancel();
+  parts_.channel.stop();
+  keep(core::ChannelLost{});
+  inputs_.clear();
+  timer_waits_ = false;
+  feed(core::ChannelLost{});
+  while (!asked_.empty()) answer(asked_.begin()->first, false, "this node takes no part any more");
+  executor_.give_up(*spec_);
 }
 
 // ---- inputs
 
 void Node::feed(core::Input input) {
-  if (inputs_.size() >= kMaxInputs) {
-    ++inputs_dropped_;
-    return;
-  }
   inputs_.push_back(std::move(input));
   schedule();
 }
@@ -74,34 +108,44 @@ void Node::schedule() {
 }
 
 void Node::drain() {
-  for (int taken = 0; taken < kInputsAtOnce && !inputs_.empty(); ++taken) {
+  if (begins_again_) begin_again();
+  for (int taken = 0; taken < kInputsAtOnce && !inputs_.empty() && !begins_again_; ++taken) {
     const core::Input input = std::move(inputs_.front());
     inputs_.pop_front();
+    if (std::holds_alternative<core::Timer>(input)) timer_waits_ = false;
     core::Effects effects = replica_->step(parts_.loop.now(), input);
     if (replica_->phase() == core::Phase::kEstablished && replica_->view() != kept_view_) {
       kept_view_ = replica_->view();
       keep(Established{wire::encode(replica_->state())});
     }
-    for (core::Effect& effect : effects) std::visit([&](auto& what) { apply(what); }, effect);
-    if (std::exchange(begin_again_, false)) {
-      begin_replica();
-      executor_.probe_all();
+    note_request(input);
+    for (core::Effect& effect : effects) {
+      const bool also_outside =
+          std::holds_alternative<core::Answer>(effect) || std::holds_alternative<core::Yield>(effect);
+      if (!out_ || also_outside) std::visit([&](auto& what) { apply(what); }, effect);
     }
+    answer_for_lost_view();
+    if (begins_again_) begin_again();
   }
-  if (replica_->phase() == core::Phase::kEstablished) executor_.follow(replica_->state());
+  if (replica_->phase() == core::Phase::kEstablished && !out_) executor_.follow(replica_->state());
   check_leaving();
-  if (!inputs_.empty()) schedule();
+  if (!inputs_.empty() && !begins_again_) schedule();
 }
 
 void Node::beat() {
   timer_.set_after(core::Replica::kTimerPeriod, [this] { beat(); });
-  feed(core::Timer{});
+  answer_late_ones();
+  if (!std::exchange(timer_waits_, true)) feed(core::Timer{});
 }
 
 drivers::Task<void> Node::watch_channel() {
   for (;;) {
     auto readable = parts_.services.readiness.readable(parts_.channel.event_fd());
     co_await readable;
+    while (inputs_.size() >= kManyInputs) {
+      auto pause = parts_.services.clock.sleep(kCatchUp);
+      co_await pause;
+    }
     for (channel::Event& event : parts_.channel.take()) std::visit([&](auto& what) { take(what); }, event);
   }
 }
@@ -149,10 +193,45 @@ void Node::keep(decltype(StreamRecord::what) what) {
       StreamRecord{parts_.loop.now(), std::chrono::duration_cast<Duration>(wall).count(), std::move(what)}));
 }
 
+// ---- operators
+
 void Node::submit(core::Request request, std::function<void(core::Answer)> answer) {
+  if (asked_.size() >= kMaxAsked)
+    return answer({0, false, "too many requests are waiting for an answer: try again later"});
   request.number = ++next_request_;
-  answers_[request.number] = std::move(answer);
+  asked_[request.number] = {std::move(answer), parts_.loop.now(), {}};
   feed(core::Observed{core::Fact{std::move(request)}, {}});
+}
+
+void Node::note_request(const core::Input& input) {
+  auto* observed = std::get_if<core::Observed>(&input);
+  auto* request = observed ? std::get_if<core::Request>(&observed->fact) : nullptr;
+  if (!request || replica_->phase() != core::Phase::kEstablished) return;
+  if (auto it = asked_.find(request->number); it != asked_.end()) it->second.view = replica_->view();
+}
+
+void Node::answer(std::uint64_t request, bool accepted, const std::string& text) {
+  if (auto waiting = asked_.extract(request)) waiting.mapped().answer({request, accepted, text});
+}
+
+// A request may have been decided in a view whose end came before this node heard of it.
+void Node::answer_for_lost_view() {
+  const bool established = replica_->phase() == core::Phase::kEstablished;
+  std::vector<std::uint64_t> lost;
+  for (const auto& [number, asked] : asked_) {
+    if (asked.view && (!established || *asked.view != replica_->view())) lost.push_back(number);
+  }
+  for (std::uint64_t number : lost) {
+    answer(number, false,
+           "the members changed before this was decided: look with 'komainu status' what came of it, and ask "
+           "again");
+  }
+}
+
+void Node::answer_late_ones() {
+  const LocalTime now = parts_.loop.now();
+  while (!asked_.empty() && now - asked_.begin()->second.since > kAnswerPatience)
+    answer(asked_.begin()->first, false, "the cluster did not decide in time");
 }
 
 // ---- leaving
@@ -172,7 +251,8 @@ void Node::check_leaving() {
                        return entry.second.at.contains(here);
                      });
   const bool alone = replica_->phase() != core::Phase::kEstablished && replica_->holds().empty();
-  if ((said && empty) || alone || parts_.loop.now() > leaving_->until)
+  const bool out = out_ && executor_.idle();
+  if ((said && empty) || alone || out || parts_.loop.now() > leaving_->until)
     std::exchange(leaving_, std::nullopt)->done();
 }
 
@@ -213,17 +293,31 @@ void Node::apply(core::Store& store) {
 }
 
 void Node::apply(core::Rejoin& rejoin) {
-  begin_again_ = true;
+  begins_again_ = true;
   parts_.channel.rejoin(rejoin.reason);
 }
 
 void Node::apply(core::SpecActivated& activated) {
-  const bool changed = *activated.spec != *spec_;
+  if (*activated.spec == *spec_) return;
+  const std::size_t waiting = inputs_.size();
+  const Result<std::set<GroupId>> let_go = executor_.configure(*activated.spec);
+  if (!let_go) return stay_out(let_go.error().what);
   spec_ = activated.spec;
-  if (!changed) return;
-  if (const Result<std::set<GroupId>> held = executor_.configure(*spec_); !held)
-    parts_.services.log.warning(held.error().what);
+  drop_reports_of(*let_go, waiting);
   parts_.publish_config(*spec_);
+}
+
+// What was reported of a group that went must not be taken for a word on the one that has its id now.
+void Node::drop_reports_of(const std::set<GroupId>& groups, std::size_t among) {
+  auto drop = [&](const core::Input& input) {
+    auto* observed = std::get_if<core::Observed>(&input);
+    if (!observed) return false;
+    if (auto* report = std::get_if<core::GroupReport>(&observed->fact)) return groups.contains(report->group);
+    auto* failed = std::get_if<core::ResourceFailed>(&observed->fact);
+    return failed && groups.contains(failed->group);
+  };
+  const auto end = inputs_.begin() + static_cast<std::ptrdiff_t>(among);
+  inputs_.erase(std::remove_if(inputs_.begin(), end, drop), end);
 }
 
 void Node::apply(core::SpecProposed& proposed) {
@@ -236,8 +330,7 @@ void Node::apply(core::SpecProposed& proposed) {
 }
 
 void Node::apply(core::Answer& answer) {
-  auto waiting = answers_.extract(answer.request);
-  if (waiting) waiting.mapped()(answer);
+  this->answer(answer.request, answer.accepted, answer.text);
 }
 
 void Node::apply(core::RestartOs& restart) {
@@ -261,7 +354,7 @@ void Node::begin_job(drivers::Task<void> job) {
 
 std::map<std::string, std::uint64_t> Node::counters() const {
   return {{"inputs_waiting", inputs_.size()},
-          {"inputs_dropped", inputs_dropped_},
+          {"requests_waiting", asked_.size()},
           {"messages_malformed", malformed_},
           {"stream_position", replica_->position()}};
 }

@@ -5,7 +5,9 @@
 //   operators ▶ ┤                        ├──▶ store            Store
 //   timer ────▶ ┘                        └──▶ events, answers
 //
-// Inputs are queued and taken one by one on the loop, so nothing ever happens inside something else.
+// Inputs are queued and taken one by one on the loop, so nothing ever happens inside something else. What
+// comes from this node is never dropped: an order whose report is lost would be in flight for ever. The
+// channel has to wait when the queue is long, and leaves the group if that lasts.
 #pragma once
 
 #include <cstdint>
@@ -14,6 +16,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 
 #include "channel/channel.h"
@@ -36,6 +39,7 @@ struct NodeParts {
   // Another configuration is active: the administrator's file follows it.
   std::function<void(const core::Spec&)> publish_config;
   std::function<void(const core::Event&)> tell;
+  DriverTypes types{};
 };
 
 class Node {
@@ -48,7 +52,8 @@ class Node {
   void start();
   // Moves the groups away; calls `done` once nothing runs here and the others know, or after `patience`.
   void leave(Duration patience, std::function<void()> done);
-  // Puts the request into the stream; `answer` is called once, from the loop.
+  // Puts the request into the stream; `answer` is called once, from the loop: also when the view ends first,
+  // and when nobody can be waiting any more.
   void submit(core::Request request, std::function<void(core::Answer)> answer);
 
   const core::Replica& replica() const { return *replica_; }
@@ -62,6 +67,13 @@ class Node {
   void keep(decltype(StreamRecord::what) what);
   void beat();
   void begin_replica();
+  void begin_again();
+  void stay_out(const std::string& why);
+  void drop_reports_of(const std::set<GroupId>& groups, std::size_t among);
+  void note_request(const core::Input& input);
+  void answer(std::uint64_t request, bool accepted, const std::string& text);
+  void answer_for_lost_view();
+  void answer_late_ones();
   void check_leaving();
   void begin_job(drivers::Task<void> job);
 
@@ -98,13 +110,20 @@ class Node {
   std::unique_ptr<core::Replica> replica_;
   std::deque<core::Input> inputs_;
   bool scheduled_ = false;
-  bool begin_again_ = false;
+  bool timer_waits_ = false;   // in `inputs_`
+  bool begins_again_ = false;  // with a new replica, once no fence of the old one acts any more
+  bool out_ = false;           // takes no part any more
   Loop::Timer timer_;
   drivers::Run<void> channel_watch_;
   core::ViewId kept_view_;
-  std::map<std::uint64_t, std::function<void(core::Answer)>> answers_;
+  // A request that was not answered yet.
+  struct Asked {
+    std::function<void(core::Answer)> answer;
+    LocalTime since;
+    std::optional<core::ViewId> view;  // whose stream it went into
+  };
+  std::map<std::uint64_t, Asked> asked_;
   std::uint64_t next_request_ = 0;
-  std::uint64_t inputs_dropped_ = 0;
   std::uint64_t malformed_ = 0;
   std::vector<std::unique_ptr<drivers::Run<void>>> jobs_;
   struct Leave {

@@ -28,9 +28,9 @@ class Executor {
   Executor(NodeId self, const core::Spec& spec, const drivers::Services& services, Sink sink,
            DriverTypes types = {});
 
-  // The configuration is this one now: groups that changed or went are let go, and those that are new here are
-  // looked at. The ids of the groups that were let go: what was reported of them speaks of others. An error
-  // when this version cannot hold the configuration: nothing has changed then.
+  // The configuration is this one now: groups that changed or went are let go, and those that are new here
+  // are looked at. The ids of the groups that were let go: what was reported of them speaks of others. An
+  // error when this version cannot hold the configuration: nothing has changed then.
   Result<std::set<GroupId>> configure(const core::Spec& spec);
   // Can this node hold the configuration? Unset: yes.
   std::optional<std::string> refuse(const core::Spec& spec) const;
