@@ -53,9 +53,8 @@ struct Misbehaved {
   std::uint64_t times = 0;
 };
 
-// What became of cancel_wait_for_all() or reload().
+// What became of cancel_wait_for_all().
 struct Done {
-  enum class Command : std::uint8_t { kCancelWaitForAll, kReload } command;
   Result<void> result;
 };
 
@@ -105,8 +104,6 @@ class Channel {
   virtual void rejoin(std::string reason) = 0;
   // Lets this part of the cluster be quorate although not all nodes have been seen (votequorum(5)).
   virtual void cancel_wait_for_all() = 0;
-  // Has the Corosync of all nodes read corosync.conf again.
-  virtual void reload() = 0;
   // Leaves the group, for good. What was not sent is not sent.
   virtual void stop() = 0;
 

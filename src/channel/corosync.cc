@@ -62,8 +62,9 @@ struct SendCommand {
 struct GiveUp {
   std::string reason;
 };
+struct CancelWaitForAll {};
 struct Stop {};
-using Command = std::variant<SendCommand, GiveUp, Done::Command, Stop>;
+using Command = std::variant<SendCommand, GiveUp, CancelWaitForAll, Stop>;
 
 // What both threads touch.
 struct Shared {
@@ -132,17 +133,17 @@ class Worker : private Session::Listener {
       } else if (auto* give_up = std::get_if<GiveUp>(&command)) {
         failure_ = Error{std::move(give_up->reason), {}};
         told_failure_.clear();
-      } else if (auto* request = std::get_if<Done::Command>(&command)) {
-        shared_->events.push_always(Done{*request, perform(*request)});
+      } else if (std::holds_alternative<CancelWaitForAll>(command)) {
+        shared_->events.push_always(Done{cancel_wait_for_all()});
       } else {
         stopping_ = true;
       }
     }
   }
 
-  Result<void> perform(Done::Command request) {
+  Result<void> cancel_wait_for_all() {
     if (!session_) return failure("Corosync is not connected", "See: systemctl status corosync");
-    return request == Done::Command::kReload ? session_->reload() : channel::cancel_wait_for_all();
+    return channel::cancel_wait_for_all();
   }
 
   void forget_unsent(std::size_t bytes) {
@@ -454,8 +455,7 @@ class Corosync : public Channel {
     shared_->commands.push_always(SendCommand{std::move(bytes), local_now()});
   }
   void rejoin(std::string reason) override { shared_->commands.push_always(GiveUp{std::move(reason)}); }
-  void cancel_wait_for_all() override { shared_->commands.push_always(Done::Command::kCancelWaitForAll); }
-  void reload() override { shared_->commands.push_always(Done::Command::kReload); }
+  void cancel_wait_for_all() override { shared_->commands.push_always(CancelWaitForAll{}); }
   void stop() override { shared_->commands.push_always(Stop{}); }
 
   Health health() const override {

@@ -214,12 +214,6 @@ Result<std::optional<LinkStatus>> Session::links_to(NodeId peer) {
   return status;
 }
 
-Result<void> Session::reload() {
-  const cs_error_t code = corosync_cfg_reload_config(*cfg_);
-  if (code != CS_OK) return refused("have Corosync read its configuration again", code);
-  return {};
-}
-
 Result<void> cancel_wait_for_all() {
   cmap_handle_t cmap = 0;
   cs_error_t code = cmap_initialize(&cmap);

@@ -56,8 +56,6 @@ class Session {
   // Nothing: Corosync does not know the peer, or not yet.
   Result<std::optional<LinkStatus>> links_to(NodeId peer);
 
-  Result<void> reload();
-
  private:
   Session() = default;
   Result<void> initialize(NodeId self, Listener& listener);

@@ -291,7 +291,6 @@ TEST(Corosync, LeavesTheEngineAloneWhileCorosyncHangs) {
   const LocalTime hung = local_now();
   // More than Corosync's buffers and the channel's bounds hold: none of these calls may wait.
   for (int i = 0; i < 2 * static_cast<int>(Channel::kMaxUnsent); ++i) c.channel().send("anybody there?");
-  c.channel().reload();
   c.channel().cancel_wait_for_all();
   EXPECT_LE(c.channel().health().unsent, Channel::kMaxUnsent);
   ASSERT_TRUE(wait_until({&a, &b, &c}, [&] { return united({&a, &b}); })) << stories({&a, &b, &c});
@@ -306,7 +305,7 @@ TEST(Corosync, LeavesTheEngineAloneWhileCorosyncHangs) {
 
   // Ending is not held up either.
   lab.signal_corosync(kC, SIGSTOP);
-  c.channel().reload();
+  c.channel().cancel_wait_for_all();
   ASSERT_TRUE(
       wait_until({&c}, [&] { return local_now() - c.channel().health().alive > Channel::kHeartbeat; }));
 }
@@ -500,24 +499,13 @@ TEST(Corosync, IsQuorateAloneOnlyAfterAnOperatorSaidSo) {
   EXPECT_TRUE(a.done()[0].result.has_value());
 }
 
-TEST(Corosync, ReadsItsConfigurationAgain) {
-  Lab lab({.servers = 1});
-  lab.start_corosync(kA);
-  Member a(lab, kA);
-  ASSERT_TRUE(wait_until({&a}, [&] { return a.quorate(); }));
-  a.channel().reload();
-  ASSERT_TRUE(wait_until({&a}, [&] { return !a.done().empty(); }));
-  EXPECT_TRUE(a.done()[0].result.has_value()) << a.done()[0].result.error().what;
-  EXPECT_THAT(lab.corosync_log(kA), HasSubstr("eload"));
-}
-
 TEST(Corosync, SaysWhatIsWrongUntilItCanConnect) {
   Lab lab({.servers = 1});
   Member a(lab, kA);
   ASSERT_TRUE(wait_until({&a}, [&] { return !a.losses().empty(); }));
   EXPECT_THAT(a.losses()[0].reason.what, HasSubstr("cannot connect to Corosync"));
   EXPECT_THAT(a.losses()[0].reason.help, HasSubstr("systemctl status corosync"));
-  a.channel().reload();
+  a.channel().cancel_wait_for_all();
   ASSERT_TRUE(wait_until({&a}, [&] { return !a.done().empty(); }));
   EXPECT_FALSE(a.done()[0].result.has_value());
   lab.start_corosync(kA);

@@ -45,8 +45,7 @@ class Solo : public Channel {
     events_.push_always(Lost{{std::move(reason), {}}});
     join();
   }
-  void cancel_wait_for_all() override { events_.push_always(Done{Done::Command::kCancelWaitForAll, {}}); }
-  void reload() override { events_.push_always(Done{Done::Command::kReload, {}}); }
+  void cancel_wait_for_all() override { events_.push_always(Done{}); }
   void stop() override { events_.push_always(Stopped{}); }
 
   Health health() const override {

@@ -294,9 +294,18 @@ TEST_F(OnACluster, ShowsDiffsAndAppliesTheConfiguration) {
   EXPECT_EQ(applied.exit, Exit::kDone) << applied.err;
   EXPECT_EQ(say({"config", "show"}).out, changed);
   EXPECT_THAT(say({"config", "apply", path}).out, HasSubstr("is configuration 2 already"));
+  EXPECT_THAT(applied.err, Not(HasSubstr("Corosync")));
   Said broken = say({"config", "apply", file("broken.toml", changed + "nonsense = 1\n")});
   EXPECT_EQ(broken.exit, Exit::kRefused);
   EXPECT_THAT(broken.err, HasSubstr("nonsense"));
+}
+
+TEST_F(OnACluster, SaysThatCorosyncIsNotToldOfItsNewSettings) {
+  std::string changed = kConfig;
+  changed.replace(changed.find("name = \"shop\""), 0, "profile = \"wan\"\n");
+  Said applied = say({"config", "apply", file("wan.toml", changed)});
+  EXPECT_EQ(applied.exit, Exit::kDone) << applied.err;
+  EXPECT_THAT(applied.err, HasSubstr("corosync-cfgtool -R"));
 }
 
 TEST_F(OnACluster, CompletesCommandsOptionsAndLiveNames) {

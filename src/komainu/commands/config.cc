@@ -4,6 +4,7 @@
 #include <map>
 
 #include "api/documents/json.h"
+#include "config/corosync_conf.h"
 #include "config/diagnostic.h"
 #include "config/parse.h"
 #include "config/reference.h"
@@ -58,6 +59,11 @@ api::Answer<Active> active(const Session& session) {
   }
   parsed.spec->version = document->version;
   return Active{std::move(*parsed.spec), std::move(document->text)};
+}
+
+// Corosync is not made to read its file: see docs/command_line.md.
+bool changes_corosync(const core::Spec& now, const core::Spec& wanted) {
+  return wanted.nodes.size() > 1 && config::corosync_conf(now) != config::corosync_conf(wanted);
 }
 
 }  // namespace
@@ -143,6 +149,10 @@ Exit apply_config(const Session& session, const std::string& file) {
   std::string intent = fmt::format("applying {} to all nodes or to none:", file);
   for (const std::string& change : changes) intent += "\n  " + printable(change);
   if (changes.empty()) intent += " it means the same as what is active";
+  if (changes_corosync(now->spec, *wanted))
+    intent +=
+        "\n  Corosync's settings change with it: it goes on with those it has until all nodes have been told"
+        "\n  to read theirs again (corosync-cfgtool -R, on one node)";
   if (!session.json) session.err << intent << "\n";
   return request(session, {.target = "/v1/config/apply", .body = std::move(text), .intent = {}});
 }
