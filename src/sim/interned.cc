@@ -3,13 +3,10 @@
 #include <algorithm>
 #include <cassert>
 
+#include "base/overloaded.h"
+
 namespace komainu::sim {
 namespace {
-
-template <class... F>
-struct Overloaded : F... {
-  using F::operator()...;
-};
 
 // The kinds of `what`, so that their digests are never taken for each other.
 enum class What : std::uint64_t { kInput = 1, kMessage, kBody };

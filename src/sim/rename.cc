@@ -3,15 +3,9 @@
 #include <algorithm>
 #include <cstdlib>
 
+#include "base/overloaded.h"
+
 namespace komainu::sim {
-namespace {
-
-template <class... F>
-struct Overloaded : F... {
-  using F::operator()...;
-};
-
-}  // namespace
 
 NodeSet Renaming::operator()(NodeSet nodes) const {
   NodeSet renamed;

@@ -4,13 +4,10 @@
 
 #include <type_traits>
 
+#include "base/overloaded.h"
+
 namespace komainu::sim {
 namespace {
-
-template <class... F>
-struct Overloaded : F... {
-  using F::operator()...;
-};
 
 void add_request(Digest& digest, const core::Request& request) {
   digest.word(request.number);
