@@ -6,6 +6,7 @@
 #include <type_traits>
 
 #include "base/digest.h"
+#include "base/overloaded.h"
 #include "core/admit/admit.h"
 #include "core/plan/nodes.h"
 #include "core/plan/plan.h"
@@ -17,11 +18,6 @@
 
 namespace komainu::core {
 namespace {
-
-template <class... F>
-struct Overloaded : F... {
-  using F::operator()...;
-};
 
 // A proposal that did not come back is made again after this long.
 constexpr Duration kProposeAgain = 1s;
