@@ -66,7 +66,9 @@ const Declaration<ClusterKeys>& cluster_section() {
                            {"lan", core::Profile::kLan},
                            {"wan", core::Profile::kWan}}})
           .optional("alert", &ClusterKeys::alert,
-                    "The command that is run on every alarm, for example to send a mail.");
+                    "The shell command that is run on every alarm, on every node that sees it, for example to "
+                    "send a mail. It has 30 s, and in its environment KOMAINU_TEXT and, as names, KOMAINU_CLUSTER, "
+                    "KOMAINU_NODE, KOMAINU_GROUP, KOMAINU_MONITOR.");
   return declaration;
 }
 

@@ -230,7 +230,7 @@ class Daemon {
         break;
       case core::Severity::kAlarm:
         journal_.alarm(event.text);
-        alert_->raise(node_->replica().state().spec->alert_command, event);
+        alert_->raise(*node_->replica().state().spec, event);
         break;
     }
   }

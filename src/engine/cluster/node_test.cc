@@ -40,7 +40,6 @@ class Loopback final : public channel::Channel {
     joins();
   }
   void cancel_wait_for_all() override {}
-  void reload() override {}
   void stop() override { stopped = true; }
   channel::Health health() const override { return {}; }
 

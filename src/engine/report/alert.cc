@@ -10,8 +10,8 @@ namespace {
 constexpr Duration kTimeout = 30s;
 }
 
-void Alert::raise(const std::string& command, const core::Event& event) {
-  if (command.empty()) return;
+void Alert::raise(const core::Spec& spec, const core::Event& event) {
+  if (spec.alert_command.empty()) return;
   std::erase_if(running_, [](const auto& run) { return !run->running(); });
   if (running_.size() >= kMaxRunning) {
     ++dropped_;
@@ -19,10 +19,14 @@ void Alert::raise(const std::string& command, const core::Event& event) {
   }
   drivers::Command hook;
   hook.label = "alert";
-  hook.argv = {"/bin/sh", "-c", command};
-  hook.environment = {{"KOMAINU_SEVERITY", "alarm"}, {"KOMAINU_TEXT", event.text}};
-  if (event.node) hook.environment["KOMAINU_NODE"] = std::to_string(event.node->value);
-  if (event.group) hook.environment["KOMAINU_GROUP"] = std::to_string(event.group->value);
+  hook.argv = {"/bin/sh", "-c", spec.alert_command};
+  hook.environment = {{"KOMAINU_CLUSTER", spec.cluster}, {"KOMAINU_TEXT", event.text}};
+  const auto name = [&](const char* variable, const auto* object) {
+    if (object) hook.environment[variable] = object->name;
+  };
+  if (event.node) name("KOMAINU_NODE", spec.node(*event.node));
+  if (event.group) name("KOMAINU_GROUP", spec.group(*event.group));
+  if (event.monitor) name("KOMAINU_MONITOR", spec.monitor(*event.monitor));
   hook.timeout = kTimeout;
   running_.push_back(std::make_unique<drivers::Run<void>>());
   running_.back()->start(run(std::move(hook)), [](drivers::Run<void>::Ended) {});

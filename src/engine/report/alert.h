@@ -1,6 +1,6 @@
 // The operator's hook: a command that is run on every alarm, with the alarm in its environment.
 //
-//   KOMAINU_SEVERITY=alarm  KOMAINU_NODE, KOMAINU_GROUP (numbers, if it is about one)  KOMAINU_TEXT=…
+//   KOMAINU_TEXT   KOMAINU_CLUSTER   KOMAINU_NODE, KOMAINU_GROUP, KOMAINU_MONITOR (names, if it is about one)
 #pragma once
 
 #include <cstdint>
@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "core/effects.h"
+#include "core/spec.h"
 #include "drivers/services.h"
 
 namespace komainu::engine {
@@ -20,8 +21,8 @@ class Alert {
 
   explicit Alert(const drivers::Services& services) : services_(services) {}
 
-  // `command` is given to /bin/sh; empty: nothing is run.
-  void raise(const std::string& command, const core::Event& event);
+  // Runs the configuration's `alert`, if it has one.
+  void raise(const core::Spec& spec, const core::Event& event);
   std::uint64_t dropped() const { return dropped_; }
 
  private:
