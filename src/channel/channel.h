@@ -104,7 +104,6 @@ class Channel {
   virtual void rejoin(std::string reason) = 0;
   // Lets this part of the cluster be quorate although not all nodes have been seen (votequorum(5)).
   virtual void cancel_wait_for_all() = 0;
-  // Nobody calls it: it goes with the last implementation that overrides it (engine/cluster/node_test.cc).
   // Leaves the group, for good. What was not sent is not sent.
   virtual void stop() = 0;
 

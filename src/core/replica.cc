@@ -638,6 +638,8 @@ struct Replica::Impl {
       for (NodeId member : state.members()) group.at[Spec::place_of(member)] = Activity::kUnknown;
       ++group.version;
       held[id] = Activity::kUnknown;
+      executing.erase(id);
+      cut_short.erase(id);
       out.emplace_back(Probe{id});
     }
   }
