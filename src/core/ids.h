@@ -55,7 +55,8 @@ struct Cause {
   explicit operator bool() const { return number != 0; }
 };
 
-// (epoch, view that raised it). Among live states the highest epoch is the newest.
+// (epoch, view that raised it). Of two views that share a member, the later one has the higher epoch, whether
+// that member saw the earlier one established or not: the highest epoch is the newest.
 struct Lineage {
   std::uint64_t epoch = 0;
   ViewId view;

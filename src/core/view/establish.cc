@@ -8,6 +8,20 @@
 
 namespace komainu::core {
 
+namespace {
+
+// Later than that of every view in which a member said Hello, seen established by that member or not: ring
+// numbers never fall on a node, and rounds never within a ring. Rings of a lone node without Corosync are
+// numbered by the clock; they need no more than to rise.
+std::uint64_t epoch_of(const ViewId& view, std::uint64_t newest) {
+  constexpr std::uint64_t kMostRings = std::uint64_t{1} << 40;
+  constexpr int kRoundBits = 16;
+  const std::uint64_t by_ring = view.ring.seq < kMostRings ? view.ring.seq << kRoundBits | view.round : 0;
+  return std::max(newest + 1, by_ring);
+}
+
+}  // namespace
+
 Succession succession(const Gathering& gathering) {
   Succession result;
   std::uint64_t newest = 0;
@@ -15,7 +29,7 @@ Succession succession(const Gathering& gathering) {
   for (const auto& [id, hello] : gathering.hellos) {
     if (hello.live && hello.epoch == newest) result.knowing.insert(id);
   }
-  result.epoch = newest + 1;
+  result.epoch = epoch_of(gathering.view, newest);
   // A cold member may have stored a newer epoch than any live one carries: then nobody here knows what was
   // decided in it, and the live states are as good as cold ones.
   auto eligible = [&](NodeId id) { return result.knowing.empty() || result.knowing.contains(id); };
