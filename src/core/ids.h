@@ -17,6 +17,9 @@ struct Incarnation {
   auto fields() const { return std::tie(value); }
 };
 
+// No daemon's: matches no other.
+inline constexpr Incarnation kNobody{~std::uint64_t{0}};
+
 // Corosync's ring id; `seq` never falls on a node, not even over restarts (corosync stores it).
 struct RingId {
   std::uint32_t leader = 0;

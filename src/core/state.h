@@ -137,7 +137,7 @@ struct FenceOrder {
   OrderId id;
   NodeId executor;
   Incarnation executor_incarnation;
-  Incarnation target_incarnation;  // zero: any
+  Incarnation target_incarnation;  // zero: none had been seen
   std::uint32_t level = 0;
   Cause cause;
   bool operator==(const FenceOrder&) const = default;

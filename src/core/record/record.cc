@@ -206,8 +206,8 @@ struct Recorder {
       return;
     }
     target.fence_failures = 0;
-    // A fence that hit a later incarnation says nothing about what that one runs: its own Hello does.
-    if (order.target_incarnation != Incarnation{} && target.incarnation != order.target_incarnation) return;
+    // It may have hit the incarnation that it was ordered for, before the one that is known now had come.
+    if (target.incarnation != order.target_incarnation) return;
     Context caused = context;
     caused.cause = order.cause;
     settle(state, result.target, "is fenced, confirmed by " + name_of(state, context.from), caused, effects);

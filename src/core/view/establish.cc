@@ -197,8 +197,11 @@ struct Merge {
       for (const auto& [target, order] : hello.fencing) {
         auto it = state.nodes.find(target);
         if (it == state.nodes.end() || it->second.fences.contains(executor)) continue;
-        it->second.fences[executor] = FenceOrder{
-            .id = order, .executor = executor, .executor_incarnation = gathering.incarnations.at(executor)};
+        // Nobody here knows whom it was ordered for: it blocks its target, and vouches for nothing.
+        it->second.fences[executor] = FenceOrder{.id = order,
+                                                 .executor = executor,
+                                                 .executor_incarnation = gathering.incarnations.at(executor),
+                                                 .target_incarnation = kNobody};
         ++it->second.version;
       }
     }

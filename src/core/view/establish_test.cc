@@ -184,6 +184,15 @@ TEST(Establish, KeepsAFenceOpenUntilItsExecutorSaysOtherwise) {
   EXPECT_EQ(open({{node(1), live(6)}, {node(3), live(6)}}), 1u) << "the executor is lost with it";
 }
 
+TEST(Establish, LetsAFenceThatOnlyItsExecutorKnowsVouchForNothing) {
+  Cluster cluster(3);
+  cluster.has_fencer();
+  Hello begun = live(5);
+  begun.fencing[node(3)] = OrderId{kOld, 9};
+  const State state = established(cluster.state(), gather({{node(1), live(6)}, {node(2), begun}}));
+  EXPECT_EQ(state.nodes.at(node(3)).fences.at(node(2)).target_incarnation, kNobody);
+}
+
 TEST(Stability, NeedsEverybodyOrAQuorumThatLeavesNone) {
   Cluster three(3);
   const NodeSet all{node(1), node(2), node(3)};
