@@ -393,14 +393,22 @@ struct Replica::Impl {
 
   // ---- the stream
 
+  // By its name, and by the incarnation that said Hello in it.
+  bool of_this_view(const Message& message) const {
+    auto known = gathering.incarnations.find(message.from);
+    return message.view == view && known != gathering.incarnations.end() &&
+           known->second == message.incarnation;
+  }
   void on(const Delivered& delivered) {
     const Message& message = delivered.message;
-    if (message.view.ring != view.ring || !members.contains(message.from)) return;
-    if (message.from == options.self && established()) last_flow = now;
-    if (auto* hello = std::get_if<Hello>(&message.body)) return on_hello(message, *hello);
-    if (message.view != view && applies(Rule::kOwnViewOnly)) return;
-    auto known = gathering.incarnations.find(message.from);
-    if (known == gathering.incarnations.end() || known->second != message.incarnation) return;
+    if (!members.contains(message.from)) return;
+    const bool of_this_ring = message.view.ring == view.ring;
+    if (of_this_ring && message.from == options.self && established()) last_flow = now;
+    if (auto* hello = std::get_if<Hello>(&message.body)) {
+      if (of_this_ring) on_hello(message, *hello);
+      return;
+    }
+    if (!of_this_view(message) && applies(Rule::kOwnViewOnly)) return;
     if (message.sequence != ++heard[message.from]) {
       return rejoin("a message of " + name_of(state, message.from) + " was skipped");
     }

@@ -1,6 +1,7 @@
-// The rules of docs/protocol.md that the exploration shows to be needed, by name. They hold; only a build
-// with KOMAINU_MUTANTS (src/sim's mutants_test) can drop one, to see that `./dev sim --exhaustive` then finds
-// a group running twice.
+// The rules of docs/protocol.md that the simulator shows to be needed, by name. They hold; only a build with
+// KOMAINU_MUTANTS (src/sim's mutants_test) can drop one, to see that the simulator then finds what it guards
+// against: a group running twice, a start on a node that may still be fenced, a daemon that starts over for
+// nothing.
 #pragma once
 
 #include <cstdint>
