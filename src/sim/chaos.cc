@@ -68,16 +68,27 @@ std::optional<std::string> Chaos::judge() const {
 }
 
 void Chaos::step() {
-  if (choose_(100) < scenario_.faults_percent) return fault();
-  switch (choose_(8)) {
-    case 0:
-      return time_passes();
-    case 1:
-      return say_something(any_node());
-    default:
-      progress(any_node());
-  }
+  change_weather();
+  const bool faulty = storm_ ? choose_(100) < scenario_.faults_percent * 2 : one_in(200);
+  if (faulty && scenario_.faults_percent != 0) return fault();
   if (one_in(64)) forget_messages();
+  if (one_in(8)) return time_passes();
+  if (scenario_.planner == Scenario::Planner::kRandom && one_in(8)) return say_something(any_node());
+  const std::uint32_t first = choose_(world_.size());
+  for (std::uint32_t i = 0; i < world_.size(); ++i) {
+    if (progress(NodeId{(first + i) % world_.size()})) return;
+  }
+  time_passes();
+}
+
+// Faults come in storms. In a calm the cluster comes to order, or there would be nothing to lose in the next.
+void Chaos::change_weather() {
+  if (weather_lasts_-- != 0) return;
+  storm_ = !storm_;
+  weather_lasts_ = 20 + choose_(storm_ ? 60 : 400);
+  if (storm_) return;
+  refuses_sends_ = {};
+  if (!one_in(4)) repair();
 }
 
 // One thing that the machine can do now.
@@ -303,25 +314,31 @@ void Chaos::fault() {
   }
 }
 
+// Machines boot, daemons start, all are in one ring.
+void Chaos::repair() {
+  const NodeSet all = spec_->node_ids();
+  bool repaired = false;
+  for (NodeId node : all) {
+    if (!world_.powered(node)) world_.boot(node), repaired = true;
+  }
+  for (NodeId node : all)
+    repaired |= world_.channel().port(node).ring != world_.channel().port(all.first()).ring;
+  if (repaired) {
+    note("rings form: all");
+    world_.form({&all, 1}, 0, TestChannel::Merge::kGradual);
+  }
+  for (NodeId node : all) {
+    if (world_.up(node)) continue;
+    note(fmt::format("{}'s daemon starts", node.value));
+    owed_[node.value] = Duration{0};
+    world_.start_daemon(node);
+  }
+}
+
 std::optional<std::string> Chaos::heal(Duration bound) {
   note("the faults have ended");
   refuses_sends_ = {};
   scenario_.faults_percent = 0;
-  auto repair = [&] {
-    bool repaired = false;
-    for (NodeId node : spec_->node_ids()) {
-      if (!world_.powered(node)) world_.boot(node), repaired = true;
-    }
-    const NodeSet all = spec_->node_ids();
-    for (NodeId node : all)
-      repaired |= world_.channel().port(node).ring != world_.channel().port(all.first()).ring;
-    if (repaired) {
-      note("rings form: all");
-      world_.form({&all, 1}, 0, TestChannel::Merge::kGradual);
-    }
-    for (NodeId node : all)
-      if (!world_.up(node)) world_.start_daemon(node), note(fmt::format("{}'s daemon starts", node.value));
-  };
   repair();
   if (world_.channel().has_arbiter()) world_.move_vote(NodeId{0});
   std::optional<std::string> wrong;

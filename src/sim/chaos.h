@@ -32,7 +32,8 @@ struct Scenario {
   // rings that will never meet, and only rule 1 is judged.
   enum class Holes : std::uint8_t { kNone, kSome } holes = Holes::kNone;
   std::uint32_t steps = 1'000;
-  std::uint32_t faults_percent = 8;  // of the steps
+  std::uint32_t faults_percent =
+      8;  // of the steps; in storms twice that, in calms next to none; 0: none at all
 };
 
 class Chaos {
@@ -62,8 +63,10 @@ class Chaos {
 
  private:
   void step();
+  void change_weather();
   bool progress(NodeId node);
   void fault();
+  void repair();
   void say_something(NodeId node);
   void time_passes();
   void guard_by_watchdog(Duration time);
@@ -85,6 +88,8 @@ class Chaos {
   PerMachine<Duration> owed_{};       // time that passed while the machine's daemon was not scheduled
   PerMachine<Duration> unguarded_{};  // lease: since when nobody feeds the watchdog
   PerMachine<bool> refuses_sends_{};
+  bool storm_ = true;  // ends before the first step: time to come up
+  std::uint32_t weather_lasts_ = 0;
   bool traces_ = false;
   std::vector<std::string> trace_;
   Seen seen_;
