@@ -96,6 +96,8 @@ class Explorer {
   Report run();
 
  private:
+  static void start_on_the_first(World& world);
+
   // ---- what can happen
   void enumerate(const Situation& at);
   void enumerate_machine(const Situation& at, NodeId node);
@@ -115,6 +117,7 @@ class Explorer {
   Digest128 digest(const Situation& at) const;
   std::optional<Digest128> digest(const Situation& at, std::size_t renaming) const;
   std::optional<std::string> judge(const World& world) const;
+  std::optional<std::string> judge_step(const World& before, Action::Kind what, const World& after) const;
   Finding finding(std::string what, std::uint32_t state);
 
   const Exploration exploration_;
@@ -140,16 +143,22 @@ core::ReplicaOptions options() {
   return options;
 }
 
-std::uint32_t nodes_of(Quorum quorum) {
-  return quorum == Quorum::kMajority ? 3 : 2;
+std::uint32_t nodes_of(const Exploration& exploration) {
+  if (exploration.nodes != 0) return exploration.nodes;
+  return exploration.quorum == Quorum::kMajority ? 3 : 2;
+}
+
+// The names of four nodes and more are not worth exchanging: there would be 24 images of everything.
+std::vector<Renaming> renamings_for(const Exploration& exploration) {
+  const std::uint32_t nodes = nodes_of(exploration);
+  const bool use = exploration.symmetry == Exploration::Symmetry::kUse && nodes <= 3;
+  return use ? renamings(nodes) : std::vector<Renaming>{identity()};
 }
 
 Explorer::Explorer(const Exploration& exploration)
     : exploration_(exploration),
-      spec_(spec_for(exploration.quorum, nodes_of(exploration.quorum), 1)),
-      replicas_(spec_, exploration.symmetry == Exploration::Symmetry::kUse
-                           ? renamings(nodes_of(exploration.quorum))
-                           : std::vector<Renaming>{identity()}),
+      spec_(spec_for(exploration.quorum, nodes_of(exploration), 1)),
+      replicas_(spec_, renamings_for(exploration)),
       first_{World(spec_, replicas_, options(), exploration.immediate), exploration.budget} {
   World& world = first_.world;
   const NodeSet all = spec_->node_ids();
@@ -158,7 +167,11 @@ Explorer::Explorer(const Exploration& exploration)
   for (NodeId node : all) world.start_daemon(node);
   if (exploration_.from == Exploration::From::kBoot) return;
   settle(world);
-  if (exploration_.from == Exploration::From::kIdle) return;
+  if (exploration_.from == Exploration::From::kRunning) start_on_the_first(world);
+  if (exploration_.and_then) exploration_.and_then(world);
+}
+
+void Explorer::start_on_the_first(World& world) {
   const core::State& state = world.replica(NodeId{0}).state();
   world.say(NodeId{0},
             core::Proposal{core::StartGroup{kGroup, PlaceId{0}, state.group(kGroup)->version,
@@ -624,6 +637,24 @@ std::optional<std::string> Explorer::judge(const World& world) const {
   return std::nullopt;
 }
 
+std::optional<std::string> Explorer::judge_step(const World& before, Action::Kind what,
+                                                const World& after) const {
+  if (auto wrong = judge(after)) return wrong;
+  // A daemon that has forgotten a fence cannot know better.
+  const bool nobody_forgets = exploration_.budget.crashes == 0 && exploration_.budget.power_offs == 0;
+  if (nobody_forgets) {
+    if (auto wrong = after.endangered()) return wrong;
+  }
+  // Whoever misses no message and agrees with the others has no reason to start over.
+  const bool is_stopped =
+      what == Action::Kind::kCrash || what == Action::Kind::kPowerOff || what == Action::Kind::kShoot;
+  if (is_stopped || exploration_.budget.skips > 0) return std::nullopt;
+  for (std::uint32_t i = 0; i < after.size(); ++i) {
+    if (before.up(NodeId{i}) && !after.up(NodeId{i})) return fmt::format("node {} starts over", i);
+  }
+  return std::nullopt;
+}
+
 Finding Explorer::finding(std::string what, std::uint32_t state) {
   std::vector<std::uint32_t> path;
   for (std::uint32_t at = state; at != 0; at = steps_[at].before) path.push_back(steps_[at].action);
@@ -697,7 +728,7 @@ Report Explorer::run() {
         if (!seen_.insert(digest(after))) continue;
         const auto id = static_cast<std::uint32_t>(steps_.size());
         steps_.push_back({before, static_cast<std::uint32_t>(a)});
-        if (std::optional<std::string> wrong = judge(after.world)) {
+        if (std::optional<std::string> wrong = judge_step(at.world, actions_[a].kind, after.world)) {
           report.finding = finding(*wrong, id);
           return finish(Report::End::kViolation);
         }

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -37,11 +38,14 @@ enum class Quorum : std::uint8_t { kTwoNode, kQnetd, kMajority };
 struct Exploration {
   std::string name;
   Quorum quorum = Quorum::kTwoNode;
+  std::uint32_t nodes = 0;  // 0: two, or three where the majority decides
   enum class From : std::uint8_t {
     kBoot,     // all daemons have just been started
     kIdle,     // a view of all, the group is known stopped everywhere
     kRunning,  // the group is online on one node
   } from = From::kIdle;
+  std::function<void(World&)>
+      and_then;  // what has happened since, where the interesting part is far from there
   Budget budget;
   World::Immediate immediate;
   TestChannel::Merge merge = TestChannel::Merge::kAtOnce;

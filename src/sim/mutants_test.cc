@@ -1,8 +1,14 @@
 // The explorer can fail: with one of the protocol's rules dropped it finds a group running twice. Built from
 // the core once more, with KOMAINU_MUTANTS; the rules of an ordinary build cannot be dropped.
+#include <gtest/gtest-spi.h>
 #include <gtest/gtest.h>
 
+#include <initializer_list>
+#include <utility>
+#include <vector>
+
 #include "core/rules.h"
+#include "sim/cases.h"
 #include "sim/chaos.h"
 #include "sim/standard.h"
 
@@ -30,26 +36,177 @@ TEST(Mutants, AreAllAliveWithoutOne) {
   }
 }
 
+bool is_found(core::Rule rule, const Exploration& exploration) {
+  const Dropped dropped(rule);
+  return explore(exploration).finding.has_value();
+}
+
 // Random schedules reach the depths that a breadth-first search of three nodes does not.
-bool some_schedule_fails(core::Rule rule, Quorum quorum, std::uint64_t schedules) {
+bool some_schedule_fails(core::Rule rule, Quorum quorum, Scenario::Planner planner, std::uint64_t schedules) {
   const Dropped dropped(rule);
   for (std::uint64_t seed = 1; seed <= schedules; ++seed) {
-    Chaos chaos({.quorum = quorum,
-                 .nodes = quorum == Quorum::kMajority ? 3u : 2u,
-                 .groups = 2,
-                 .planner = Scenario::Planner::kReplicas},
-                choices_of(seed));
+    Chaos chaos(
+        {.quorum = quorum, .nodes = quorum == Quorum::kMajority ? 3u : 2u, .groups = 2, .planner = planner},
+        choices_of(seed));
     if (chaos.run()) return true;
   }
   return false;
 }
 
+// ---- the beginnings of explorations that would not come so far from an idle cluster
+
+void hears(World& world, std::initializer_list<NodeId> nodes) {
+  for (NodeId node : nodes) {
+    while (world.can_deliver(node)) world.deliver(node);
+  }
+}
+void starts_at(World& world, NodeId node) {
+  const core::State& known = world.replica(node).state();
+  const GroupId group{World::kFirstGroup};
+  world.say(node,
+            core::Proposal{core::StartGroup{group, core::Spec::place_of(node), known.groups.at(group).version,
+                                            known.nodes.at(node).incarnation, known.spec->version}});
+}
+void acts(World& world, NodeId node) {
+  const GroupId group{World::kFirstGroup};
+  while (world.can_act(node, group)) world.act(node, group, World::Luck::kGood);
+}
+void splits(World& world, std::initializer_list<NodeSet> parts) {
+  const std::vector<NodeSet> components(parts);
+  world.form(components, std::nullopt, TestChannel::Merge::kAtOnce);
+  for (NodeSet part : components) {
+    for (NodeId node : part) {
+      if (world.can_end(node)) world.end(node, TestChannel::Hole::kNone);
+    }
+  }
+}
+const NodeId a{0}, b{1}, c{2}, d{3};
+
+// Of two nodes, a is about to switch b off.
+void a_fences_b(World& world) {
+  splits(world, {{a}, {b}});
+  settle(world);
+  const core::NodeState& known = world.replica(a).state().nodes.at(b);
+  world.say(a, core::Proposal{core::FenceNode{b, known.incarnation, known.version, a, 0, ""}});
+  hears(world, {a});
+}
+// Of three, a runs the group with b's acknowledgement; c has not heard of it, and b has lost its memory.
+void b_forgets_a_start(World& world) {
+  starts_at(world, a);
+  hears(world, {a, b, a});
+  acts(world, a);
+  world.power_off(b);
+  world.boot(b);
+  splits(world, {{a}, {b, c}});
+}
+// Of four, a and b were ahead of c; b has acknowledged a start on a and then lost its memory, but for its
+// store.
+void b_loses_what_it_had_not_stored(World& world) {
+  splits(world, {{a, b, c}, {d}});
+  hears(world, {c, b, a, b});
+  while (world.can_write(a)) world.write(a, World::Disk::kWorks);
+  starts_at(world, a);
+  hears(world, {a, b, a});
+  acts(world, a);
+  world.power_off(b);
+  world.boot(b);
+  splits(world, {{a}, {b, c, d}});
+}
+
+// ---- each rule is missed
+
 TEST(Mutants, ActingOnAnUnstableOrderIsFound) {
-  EXPECT_TRUE(some_schedule_fails(core::Rule::kStability, Quorum::kMajority, 20'000));
+  EXPECT_TRUE(
+      some_schedule_fails(core::Rule::kStability, Quorum::kMajority, Scenario::Planner::kReplicas, 2'000));
+}
+
+TEST(Mutants, LeavingTheSuspendedOutOfTheCountIsFound) {
+  EXPECT_TRUE(
+      some_schedule_fails(core::Rule::kSuspendedCount, Quorum::kMajority, Scenario::Planner::kRandom, 2'000));
 }
 
 TEST(Mutants, TakingALostMemberAtItsRecordedWordIsFound) {
   EXPECT_TRUE(some_exploration_fails(core::Rule::kLostMayRunAnything, 60'000));
+}
+
+TEST(Mutants, CountingAnAcknowledgementBeforeItIsStoredIsFound) {
+  World::Immediate slow_disks = kAtOnce;
+  slow_disks.store = false;
+  EXPECT_TRUE(is_found(core::Rule::kDurability, {.name = "a store without its latest",
+                                                 .quorum = Quorum::kMajority,
+                                                 .nodes = 4,
+                                                 .and_then = b_loses_what_it_had_not_stored,
+                                                 .budget = {.starts = 1},
+                                                 .immediate = slow_disks,
+                                                 .most_states = 400'000}));
+}
+
+TEST(Mutants, TakingAMemberThatForgotForOneThatKnowsIsFound) {
+  EXPECT_TRUE(is_found(core::Rule::kForgetfulMayHave, {.name = "a forgotten acknowledgement",
+                                                       .quorum = Quorum::kMajority,
+                                                       .and_then = b_forgets_a_start,
+                                                       .budget = {.starts = 1},
+                                                       .immediate = kAtOnce,
+                                                       .most_states = 400'000}));
+}
+
+TEST(Mutants, StartingOnTheTargetOfAnOpenFenceIsFound) {
+  EXPECT_TRUE(
+      is_found(core::Rule::kOpenFenceBlocks, {.name = "a fence under way",
+                                              .and_then = a_fences_b,
+                                              .budget = {.starts = 1, .rings = 1},
+                                              .immediate = {.order = true, .store = true, .verdict = true},
+                                              .most_states = 400'000}));
+}
+
+TEST(Mutants, AcceptingAMessageOfAnotherViewIsFound) {
+  EXPECT_TRUE(some_exploration_fails(core::Rule::kOwnViewOnly, 10'000));
+}
+
+TEST(Mutants, BeginWithNothingThatTheRulesDoNotHandle) {
+  for (auto [nodes, and_then] :
+       {std::pair(3u, &b_forgets_a_start), std::pair(4u, &b_loses_what_it_had_not_stored)}) {
+    const Report report = explore({.name = "",
+                                   .quorum = Quorum::kMajority,
+                                   .nodes = nodes,
+                                   .and_then = and_then,
+                                   .budget = {.starts = 1, .rings = 1},
+                                   .immediate = kAtOnce,
+                                   .most_states = 40'000});
+    EXPECT_FALSE(report.finding) << report.finding->what;
+  }
+  EXPECT_FALSE(explore({.name = "",
+                        .and_then = a_fences_b,
+                        .budget = {.starts = 1, .rings = 1},
+                        .immediate = {.order = true, .store = true, .verdict = true},
+                        .most_states = 40'000})
+                   .finding);
+}
+
+// ---- each scripted schedule can fail
+
+bool fails_without(core::Rule rule, void (*play)()) {
+  const Dropped dropped(rule);
+  testing::TestPartResultArray failures;
+  const testing::ScopedFakeTestPartResultReporter caught(
+      testing::ScopedFakeTestPartResultReporter::INTERCEPT_ONLY_CURRENT_THREAD, &failures);
+  play();
+  return failures.size() > 0;
+}
+
+TEST(Mutants, FailTheCasesThatTheRulesWereMadeFor) {
+  using core::Rule;
+  EXPECT_TRUE(fails_without(Rule::kSuspendedCount, a_start_is_delivered_by_its_own_node_only));
+  EXPECT_TRUE(fails_without(Rule::kStability, a_start_is_delivered_by_its_own_node_only));
+  EXPECT_TRUE(fails_without(Rule::kLostMayRunAnything, the_vote_moves_from_one_half_to_the_other));
+  EXPECT_TRUE(fails_without(Rule::kLostMayRunAnything, a_cut_comes_before_the_first_start));
+  EXPECT_TRUE(fails_without(Rule::kOpenFenceBlocks, a_late_power_off_comes));
+  EXPECT_TRUE(fails_without(Rule::kOpenFenceBlocks, a_late_power_on_comes));
+  EXPECT_TRUE(fails_without(Rule::kOwnViewOnly, a_message_outlives_its_view));
+  EXPECT_TRUE(fails_without(Rule::kOwnViewOnly, a_message_outlives_its_ring));
+  EXPECT_TRUE(fails_without(Rule::kOwnViewOnly, a_joiner_starts_over_during_its_snapshot));
+  EXPECT_TRUE(fails_without(Rule::kForgetfulMayHave, a_member_forgets_what_it_acknowledged));
+  EXPECT_TRUE(fails_without(Rule::kDurability, a_member_comes_back_without_its_stores_latest));
 }
 
 }  // namespace

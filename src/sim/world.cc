@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cassert>
+#include <tuple>
 
 namespace komainu::sim {
 
@@ -298,6 +299,32 @@ std::optional<std::string> World::divergence() const {
       if (one.view() != two.view() || one.position() != two.position()) continue;
       if (one.state().digest() == two.state().digest()) continue;
       return fmt::format("nodes {} and {} differ at position {} of one view", a, b, one.position());
+    }
+  }
+  return std::nullopt;
+}
+
+namespace {
+// Rings that share a member are ordered by their numbers.
+bool after(const core::OrderId& one, const core::OrderId& other) {
+  auto when = [](const core::OrderId& id) {
+    return std::tuple(id.view.ring.seq, id.view.round, id.position);
+  };
+  return when(one) > when(other);
+}
+}  // namespace
+
+std::optional<std::string> World::endangered() const {
+  for (std::uint32_t by = 0; by < size(); ++by) {
+    for (const Shot& shot : machines_[by].shots) {
+      const core::OrderId& fence = replicas_->fence(shot.order).id;
+      for (const auto& [id, configured] : spec_->groups) {
+        for (const Job& job : here(NodeId{shot.target}, id).jobs) {
+          if (job.kind != Job::Kind::kStart || !after(replicas_->order(job.order).id, fence)) continue;
+          return fmt::format("group {} is started on node {}, which node {} may still fence", id.value,
+                             shot.target, by);
+        }
+      }
     }
   }
   return std::nullopt;

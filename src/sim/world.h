@@ -140,6 +140,9 @@ class World {
   std::optional<std::string> violation() const;
   // Rule 4: two replicas at one position of one view whose states differ.
   std::optional<std::string> divergence() const;
+  // "Orders in flight": a group is being started on a node that a fence ordered before may still hit. Judges
+  // only where no daemon has forgotten a fence that it acknowledged.
+  std::optional<std::string> endangered() const;
 
   // All that changes, for src/sim/pack.h.
   template <class Io>
