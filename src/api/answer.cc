@@ -134,11 +134,13 @@ struct Answerer {
     const NodeId self = backend.position().self;
     if (!spec.two_node())
       return refuse(409, Failure{.error = "only one of two nodes can start alone",
-                                 .help = fmt::format("{} nodes of this cluster are needed for a quorum", spec.quorum_votes())});
+                                 .help = fmt::format("{} nodes of this cluster are needed for a quorum",
+                                                     spec.quorum_votes())});
     backend.start_alone();
     const NodeId other = (spec.node_ids() - NodeSet{self}).first();
-    return ok(Accepted{fmt::format("{} no longer waits for {}; once that is surely off: komainu fence confirm {}",
-                                   spec.node(self)->name, spec.node(other)->name, spec.node(other)->name)});
+    return ok(
+        Accepted{fmt::format("{} no longer waits for {}; once that is surely off: komainu fence confirm {}",
+                             spec.node(self)->name, spec.node(other)->name, spec.node(other)->name)});
   }
 
   Outcome operator()(const CheckConfig& call) const {

@@ -54,8 +54,8 @@ class Backend {
   // before submit returns. The server stops waiting by itself (Limits::answer).
   virtual void submit(core::Request request, std::function<void(core::Answer)> answer) = 0;
 
-  // This node of two stops waiting for the other (wait_for_all of Corosync's votequorum) and gets quorum. What
-  // the other may run still has to be settled.
+  // This node of two stops waiting for the other (wait_for_all of Corosync's votequorum) and gets quorum.
+  // What the other may run still has to be settled.
   virtual void start_alone() = 0;
 
   // Reads a configuration against the active one, whose objects keep their ids. All mistakes in one run.

@@ -295,8 +295,8 @@ class Worker : private Session::Listener {
     push(std::move(*change), 0);
   }
 
-  // Until its quorum is told, which may have to wait for a quorum device, a new ring has none. The connections
-  // have no order between them; the rings of one Corosync have (its store counts them).
+  // Until its quorum is told, which may have to wait for a quorum device, a new ring has none. The
+  // connections have no order between them; the rings of one Corosync have (its store counts them).
   void ring_forms(core::RingId ring) override {
     forming_ = ring;
     if (ring.seq > judged_.seq) push(core::QuorumVerdict{ring, false}, 0);

@@ -144,7 +144,8 @@ std::string Lab::configuration() const {
       nodes += fmt::format("    ring{}_addr: 10.77.{}.{}\n", link, link, i + 1);
     nodes += "  }\n";
   }
-  // As komainu configures links: knet's look every 200 ms takes a live link for dead with Corosync's default of token / 2.
+  // As komainu configures links: knet's look every 200 ms takes a live link for dead with Corosync's default
+  // of token / 2.
   std::string links;
   for (int link = 0; link < options_.links; ++link)
     links += fmt::format(

@@ -175,7 +175,7 @@ Result<void> Session::dispatch() {
                     "follow Corosync's synchronisation");
   if (!done) return done;
   done = drain([&] { return quorum_dispatch(*quorum_, CS_DISPATCH_ONE_NONBLOCKING); }, quorum_fd_,
-                    "follow the quorum");
+               "follow the quorum");
   if (!done) return done;
   return drain([&] { return cpg_dispatch(*cpg_, CS_DISPATCH_ONE_NONBLOCKING); }, group_fd_,
                "follow the process group");

@@ -29,9 +29,10 @@ class Session {
                                std::span<const cpg_address> joined) = 0;
     virtual void ring_changed(core::RingId ring, std::span<const std::uint32_t> nodes) = 0;
     virtual void delivered(Sender sender, std::string_view bytes) = 0;
-    // Corosync has begun to synchronise this ring. ring_changed() ends that: after some milliseconds, or as much
-    // as the sync_timeout of a quorum device later. Until then Corosync takes no request, and one that waits for
-    // it makes it spin at its real-time priority (qb_ipcs_dispatch_connection_request in libqb's lib/ipcs.c).
+    // Corosync has begun to synchronise this ring. ring_changed() ends that: after some milliseconds, or as
+    // much as the sync_timeout of a quorum device later. Until then Corosync takes no request, and one that
+    // waits for it makes it spin at its real-time priority (qb_ipcs_dispatch_connection_request in libqb's
+    // lib/ipcs.c).
     virtual void ring_forms(core::RingId ring) = 0;
     virtual void quorum_changed(core::RingId ring, bool quorate) = 0;
 

@@ -141,8 +141,10 @@ void Checks::quorum() {
         diagnostics_.error(draft_.quorum.at.of("on_no_quorum"),
                            fmt::format("on_no_quorum = \"freeze\", and group \"{}\" holds data", group.name),
                            "\"stop\"", "a frozen group would go on writing while another node starts it");
-  if (quorum.on_no_quorum == core::NoQuorum::kFreeze && nodes > 1 && !fencing_given() && !quorum.allow_split_risk)
-    diagnostics_.error(draft_.quorum.at.of("on_no_quorum"), "on_no_quorum = \"freeze\" without fencing", "\"stop\"",
+  if (quorum.on_no_quorum == core::NoQuorum::kFreeze && nodes > 1 && !fencing_given() &&
+      !quorum.allow_split_risk)
+    diagnostics_.error(draft_.quorum.at.of("on_no_quorum"), "on_no_quorum = \"freeze\" without fencing",
+                       "\"stop\"",
                        "the others start the groups of a node whose lease is over: they would run twice");
   if (nodes == 2) two_nodes();
 }

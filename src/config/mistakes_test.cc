@@ -324,8 +324,9 @@ TEST(Quorum, NobodyIsFrozenWhileOthersTakeHisLeaseForOver) {
 }
 
 TEST(Ladder, EndsInWhatCanBeDone) {
-  const std::string reset = "[[monitor]]\nname = \"m\"\ntype = \"http\"\nurl = \"http://x/\"\nwatch = \"web\"\n"
-                            "on_failure = { then = \"reset\" }\n";
+  const std::string reset =
+      "[[monitor]]\nname = \"m\"\ntype = \"http\"\nurl = \"http://x/\"\nwatch = \"web\"\n"
+      "on_failure = { then = \"reset\" }\n";
   expect(two_nodes(reset), {});
   expect(without_fencing(two_nodes(reset + "[quorum]\nallow_split_risk = true\n")),
          {{"31:14 then = \"reset\" without fencing"}});

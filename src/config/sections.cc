@@ -65,10 +65,11 @@ const Declaration<ClusterKeys>& cluster_section() {
               {.choices = {{"fast", core::Profile::kFast},
                            {"lan", core::Profile::kLan},
                            {"wan", core::Profile::kWan}}})
-          .optional("alert", &ClusterKeys::alert,
-                    "The shell command that is run on every alarm, on every node that sees it, for example to "
-                    "send a mail. It has 30 s, and in its environment KOMAINU_TEXT and, as names, KOMAINU_CLUSTER, "
-                    "KOMAINU_NODE, KOMAINU_GROUP, KOMAINU_MONITOR.");
+          .optional(
+              "alert", &ClusterKeys::alert,
+              "The shell command that is run on every alarm, on every node that sees it, for example to "
+              "send a mail. It has 30 s, and in its environment KOMAINU_TEXT and, as names, KOMAINU_CLUSTER, "
+              "KOMAINU_NODE, KOMAINU_GROUP, KOMAINU_MONITOR.");
   return declaration;
 }
 
@@ -210,9 +211,11 @@ const Declaration<core::Ladder>& ladder_section() {
           "of a monitor: for what it finds.")
           .optional("restart", &Ladder::restart, "Restarts where it is.", {.max = 1000})
           .optional("failover", &Ladder::failover, "After those: failovers to another node.", {.max = 1000})
-          .optional("then", &Ladder::then, 
-                    "After those: \"none\"; \"stop-group\" for good; \"stop-node\", which runs nothing until `komainu node "
-                    "resume`; \"restart-os\" of the node; \"reset\": another node switches it off by [[fencing]], and it stays "
+          .optional("then", &Ladder::then,
+                    "After those: \"none\"; \"stop-group\" for good; \"stop-node\", which runs nothing until "
+                    "`komainu node "
+                    "resume`; \"restart-os\" of the node; \"reset\": another node switches it off by "
+                    "[[fencing]], and it stays "
                     "off until somebody switches it on.",
                     {.choices = {{"none", FinalAction::kNone},
                                  {"stop-group", FinalAction::kStopGroup},
@@ -272,11 +275,11 @@ const Declaration<core::Timing>& timing_section() {
               "acknowledged sign of life. It is renewed every quarter of it, so three quarters outlast a "
               "change of the membership.",
               {.min = 1s, .max = 10min})
-          .optional(
-              "watchdog", &Timing::watchdog,
-              "The timeout of the watchdog device that resets a node which could not stop its groups. This version "
-              "feeds none: zero, and without fencing `drain` covers the stop of every group.",
-              {.min = 0s, .max = 10min, .check = not_whole_seconds})
+          .optional("watchdog", &Timing::watchdog,
+                    "The timeout of the watchdog device that resets a node which could not stop its groups. "
+                    "This version "
+                    "feeds none: zero, and without fencing `drain` covers the stop of every group.",
+                    {.min = 0s, .max = 10min, .check = not_whole_seconds})
           .optional(
               "drain", &Timing::drain,
               "Takeover without fencing waits this much longer, for what is still in flight when a lease "

@@ -20,8 +20,9 @@ class Checker {
   std::vector<TimingProblem> run() {
     if (spec_.nodes.size() < 2) return {};  // nobody else acts, so nothing has to be waited for
     members();
-    require(t_.watchdog == Duration::zero(), "watchdog", "is counted on",
-            "this version feeds no watchdog device: leave it out, and let drain cover the stop of every group");
+    require(
+        t_.watchdog == Duration::zero(), "watchdog", "is counted on",
+        "this version feeds no watchdog device: leave it out, and let drain cover the stop of every group");
     if (spec_.fencing.empty()) lease();
     return std::move(problems_);
   }

@@ -80,8 +80,8 @@ struct Store {
 struct Rejoin {
   std::string reason;
 };
-// The active configuration is another one now: monitors, fencers and Corosync's files follow it. It comes before the
-// Probes of what is new in it.
+// The active configuration is another one now: monitors, fencers and Corosync's files follow it. It comes
+// before the Probes of what is new in it.
 struct SpecActivated {
   SpecPtr spec;
 };

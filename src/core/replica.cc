@@ -963,8 +963,8 @@ struct Replica::Impl {
     due_since = std::move(still_due);
     plan_again = false;
   }
-  // Taken for stopped while it lives: its lease was over, or somebody vouched for it. It must run nothing, and comes
-  // back as a new member.
+  // Taken for stopped while it lives: its lease was over, or somebody vouched for it. It must run nothing,
+  // and comes back as a new member.
   void step_down_if_settled() {
     if (state.nodes.at(options.self).standing != Standing::kSettled) return;
     yield("the others have taken it for stopped");

@@ -63,10 +63,10 @@ struct ReplicaOptions {
   NodeId self;
   Incarnation incarnation;
   std::uint64_t boot = 0;  // digest of the boot's identity
-  // The last word of the stream that a predecessor on this boot heard: `grace` goes on counting from there, or a
-  // daemon that crashes again and again would never yield.
+  // The last word of the stream that a predecessor on this boot heard: `grace` goes on counting from there,
+  // or a daemon that crashes again and again would never yield.
   std::optional<LocalTime> last_flow;
-  bool plans = true;       // false: somebody else (the exploration) makes the proposals
+  bool plans = true;  // false: somebody else (the exploration) makes the proposals
   std::uint32_t decision_version = 1;
 };
 
@@ -95,7 +95,7 @@ class Replica {
   std::uint64_t position() const;  // applied messages of this view
   bool stable(std::uint64_t position) const;
   LocalTime last_flow() const;  // when an own message came back last
-  NodeSet responsive() const;  // established members that are not suspended
+  NodeSet responsive() const;   // established members that are not suspended
   // What may run here, as this node's own executor knows; unset activity means stopped.
   const std::map<GroupId, Activity>& holds() const;
 
@@ -105,8 +105,8 @@ class Replica {
   // Takes the state of an established view from a record: `komainu replay` begins in the middle of a stream.
   void adopt(State state);
 
-  // What decides the future in the exploration, for its set of visited states: not what only Timers change there
-  // (the lease, ticks, proposals under way).
+  // What decides the future in the exploration, for its set of visited states: not what only Timers change
+  // there (the lease, ticks, proposals under way).
   std::uint64_t digest() const;
 
  private:

@@ -268,7 +268,10 @@ TEST(Replica, GivesUpAndComesBackWhenTheOthersTakeItForStopped) {
 
 TEST(Replica, GoesOnCountingGraceAfterItsPredecessor) {
   Cluster cluster(3);
-  const SpecPtr spec = [&] { cluster.group("web"); return std::make_shared<const Spec>(cluster.spec); }();
+  const SpecPtr spec = [&] {
+    cluster.group("web");
+    return std::make_shared<const Spec>(cluster.spec);
+  }();
   const LocalTime started{100s};
   auto yields = [&](std::optional<LocalTime> last_flow) {
     Replica replica({.self = n1, .incarnation = Incarnation{1}, .last_flow = last_flow}, spec, Durable{});
@@ -340,8 +343,7 @@ TEST(Replica, ProbesTheGroupsOfAnAdoptedConfigurationOnceItIsActive) {
   it.apply(cluster.spec);
   it.ring.looks.clear();
   it.ring.form({n1, n2}, 12);
-  EXPECT_EQ(it.ring.looks,
-            (std::vector<std::pair<NodeId, std::string>>{{n2, "activated"}, {n2, "web"}}));
+  EXPECT_EQ(it.ring.looks, (std::vector<std::pair<NodeId, std::string>>{{n2, "activated"}, {n2, "web"}}));
 }
 
 TEST(Replica, DropsAConfigurationThatNoLongerFitsWhenAllHoldIt) {

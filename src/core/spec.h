@@ -133,9 +133,7 @@ struct Quorum {
   NoQuorum on_no_quorum = NoQuorum::kStop;
   bool allow_split_risk = false;  // the operator accepts that both halves of a split may run a group
   bool operator==(const Quorum&) const = default;
-  auto fields() const {
-    return std::tie(arbiter, arbiter_address, on_no_quorum, allow_split_risk);
-  }
+  auto fields() const { return std::tie(arbiter, arbiter_address, on_no_quorum, allow_split_risk); }
 };
 
 // Durations that follow from the profile unless the configuration names them. docs/protocol.md says what each

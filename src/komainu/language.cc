@@ -143,9 +143,8 @@ void Language::looking() {
   });
   status->add_flag("--watch,-w", given_.watch, "Stay, and show every change as it happens");
 
-  CLI::App* events = command(root, "events", "What happened, as this node saw it", {}, [this] {
-    return show_events(session_, given_.follow, given_.last);
-  });
+  CLI::App* events = command(root, "events", "What happened, as this node saw it", {},
+                             [this] { return show_events(session_, given_.follow, given_.last); });
   events->add_flag("--follow,-f", given_.follow, "Stay, and show what happens");
   events->add_option("--last,-n", given_.last, "Only the last so many")
       ->type_name("NUMBER")
@@ -168,9 +167,7 @@ void Language::asking() {
     app->add_option("GROUP", given_.group, "The group")->required();
   };
   const auto node_argument = [this](CLI::App* app, const std::string& text) {
-    app->add_option("NODE", given_.where, text)
-        ->type_name("[to] NODE")
-        ->expected(0, 2);
+    app->add_option("NODE", given_.where, text)->type_name("[to] NODE")->expected(0, 2);
     app->parse_complete_callback([this] {
       if (given_.where.size() == 2 && !is_preposition(given_.where[0]))
         throw CLI::ValidationError(
@@ -282,7 +279,8 @@ void Language::making() {
               [this] { return start_alone(session_, given_.yes); });
   alone->add_flag("--yes", given_.yes, "Do not ask");
   alone->footer(
-      "For a cold start while the other node of two is off: this one no longer waits to see it. What the other may "
+      "For a cold start while the other node of two is off: this one no longer waits to see it. What the "
+      "other may "
       "run still has to be fenced, or confirmed off: `komainu fence confirm NODE`.");
 
   CLI::App* replayed =

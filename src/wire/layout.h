@@ -112,8 +112,7 @@ template <>
 inline constexpr auto kLayout<core::FenceLevel> = fields(FIELD(devices));
 template <>
 inline constexpr auto kLayout<core::Quorum> =
-    fields(FIELD(arbiter), FIELD(arbiter_address), FIELD(on_no_quorum),
-           FIELD(allow_split_risk));
+    fields(FIELD(arbiter), FIELD(arbiter_address), FIELD(on_no_quorum), FIELD(allow_split_risk));
 template <>
 inline constexpr auto kLayout<core::Timing> =
     fields(FIELD(token), FIELD(suspend_after), FIELD(lost_after), FIELD(daemon_restart), FIELD(startup_wait),
@@ -161,8 +160,8 @@ inline constexpr auto kLayout<core::PendingSpec> =
 template <>
 inline constexpr auto kLayout<core::State> =
     fields(FIELD(lineage), FIELD(spec), FIELD(spec_digest), FIELD(pending_spec), FIELD(decision_version),
-           FIELD(clock), FIELD(ticks), FIELD(cold), FIELD(cold_since), FIELD(fences),
-           FIELD(nodes), FIELD(groups), FIELD(monitors));
+           FIELD(clock), FIELD(ticks), FIELD(cold), FIELD(cold_since), FIELD(fences), FIELD(nodes),
+           FIELD(groups), FIELD(monitors));
 template <>
 inline constexpr auto kLayout<core::Durable> =
     fields(FIELD(epoch), FIELD(spec), FIELD(duties), FIELD(intents), FIELD(given_up),
@@ -178,8 +177,7 @@ inline constexpr auto kLayout<core::Hello> =
 template <>
 inline constexpr auto kLayout<core::Snapshot> = fields(FIELD(state));
 template <>
-inline constexpr auto kLayout<core::Ack> =
-    fields(FIELD(position), FIELD(digest), FIELD(durable));
+inline constexpr auto kLayout<core::Ack> = fields(FIELD(position), FIELD(digest), FIELD(durable));
 template <>
 inline constexpr auto kLayout<core::Suspend> = fields(FIELD(target));
 template <>

@@ -161,8 +161,10 @@ struct Kernel {
              (stop.reason.empty() ? "" : ": " + stop.reason));
     if (stop.gives_up) {
       group_event(effects, Severity::kAlarm, EventKind::kGroup, order.cause, stop.group, stop.place,
-                  name_of(state, stop.group) + " is stopped for good after repeated failures (repair it, then komainu "
-                                               "group clear " + name_of(state, stop.group) + ")");
+                  name_of(state, stop.group) +
+                      " is stopped for good after repeated failures (repair it, then komainu "
+                      "group clear " +
+                      name_of(state, stop.group) + ")");
     }
     return std::nullopt;
   }
@@ -200,8 +202,9 @@ struct Kernel {
                name_of(state, fence.executor) + " fences " + what +
                    (fence.reason.empty() ? "" : ": " + fence.reason));
     if (used_brake(state) == state.spec->brakes.fences) {
-      node_event(effects, Severity::kAlarm, EventKind::kFence, context.cause, fence.target,
-                 "the brake holds from now on: no other node is fenced until this has been quiet for a while");
+      node_event(
+          effects, Severity::kAlarm, EventKind::kFence, context.cause, fence.target,
+          "the brake holds from now on: no other node is fenced until this has been quiet for a while");
     }
     return std::nullopt;
   }

@@ -400,8 +400,9 @@ struct Recorder {
       return answer(request, false, name_of(state, confirm.node) + " is a member: it is not off");
     }
     if (it->second.ring_member) {
-      return answer(request, false,
-                    name_of(state, confirm.node) + " is not off: its Corosync is in the ring (stop it there)");
+      return answer(
+          request, false,
+          name_of(state, confirm.node) + " is not off: its Corosync is in the ring (stop it there)");
     }
     const std::string text = name_of(state, confirm.node) + " is off";
     say(request, std::nullopt, confirm.node, text);
@@ -439,7 +440,8 @@ void record(State& state, const Fact& fact, const Context& context, Effects& eff
 
 std::string cannot_apply(const State& state, const Spec& next) {
   if (next.cluster != state.spec->cluster) {
-    return "this is the configuration of cluster '" + next.cluster + "', not of '" + state.spec->cluster + "'";
+    return "this is the configuration of cluster '" + next.cluster + "', not of '" + state.spec->cluster +
+           "'";
   }
   if (next.node_ids() != state.spec->node_ids()) {
     // Who may act is counted in votes of the configured nodes: all of them must agree on a change of that.

@@ -24,11 +24,14 @@ class Loopback final : public channel::Channel {
   bool stopped = false;
 
   void joins() {
-    const core::RingId ring{2, ++rings_};
-    events_.push_always(core::RingChange{ring, {{kHere, 1}}, {kHere}});
-    events_.push_always(core::QuorumVerdict{ring, true});
+    ++ring_.seq;
+    events_.push_always(core::RingChange{ring_, {{kHere, 1}}, {kHere}});
+    is_quorate();
   }
+  void is_quorate() { events_.push_always(core::QuorumVerdict{ring_, true}); }
   void loses() { events_.push_always(channel::Lost{{"Corosync has ended", {}}}); }
+
+  std::size_t waiting() const { return events_.size(); }
 
   int event_fd() const override { return events_.fd(); }
   std::vector<channel::Event> take() override { return events_.take(); }
@@ -45,7 +48,7 @@ class Loopback final : public channel::Channel {
 
  private:
   channel::Mailbox<channel::Event> events_{1000, 1u << 20};
-  std::uint64_t rings_ = 0;
+  core::RingId ring_{2, 0};
 };
 
 struct NodeBench : testing::Bench {
@@ -128,6 +131,22 @@ TEST(Node, TakesOnlySoManyRequestsAtOnce) {
   while (bench.answers.empty()) bench.asks_to_stop();
   EXPECT_THAT(bench.answers[0].text, HasSubstr("too many requests"));
   EXPECT_LT(bench.node.counters()["requests_waiting"], 1000u);
+}
+
+TEST(Node, LeavesInTheChannelWhatItCannotTakeYet) {
+  NodeBench& bench = bench_of();
+  bench.is_established();
+  auto inputs = [&] { return bench.node.counters()["inputs_waiting"]; };
+  constexpr std::size_t kMany = 9000;
+  for (std::size_t i = 0; i < kMany; ++i) bench.channel.is_quorate();
+  ASSERT_TRUE(bench.until([&] { return inputs() >= kMany; }));
+  bench.channel.is_quorate();
+  std::size_t most = 0;
+  ASSERT_TRUE(bench.until([&] {
+    if (bench.channel.waiting() == 0) most = std::max<std::size_t>(most, inputs());
+    return most > 0;
+  }));
+  EXPECT_LT(most, kMany - 256) << "it was taken while the queue was long";
 }
 
 TEST(Node, TakesNoPartWhenItCannotHoldItsConfiguration) {

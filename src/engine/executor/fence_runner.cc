@@ -11,7 +11,7 @@ namespace {
 constexpr const char* kReplaced = "cancelled: a newer fence took its place";
 constexpr const char* kBack = "cancelled: the node is back";
 constexpr const char* kStartsOver = "cancelled: the node that fenced starts over";
-}
+}  // namespace
 
 FenceRunner::FenceRunner(const Maker& maker, const drivers::Services& services, Sink sink)
     : maker_(maker), services_(services), sink_(std::move(sink)) {}

@@ -35,8 +35,8 @@ class Writer {
   // Does not wait for a job that hangs: the thread is left behind, and the process must end.
   ~Writer();
 
-  // Has `path` written by `job`. One that waits for the same path and has not begun is replaced: its `done` is
-  // then called with what came of the newer one, before the newer one's.
+  // Has `path` written by `job`. One that waits for the same path and has not begun is replaced: its `done`
+  // is then called with what came of the newer one, before the newer one's.
   void put(const std::string& path, Job job, Done done);
 
   // `bytes`: about what the job holds until it has been done. False, and no call of `done`, when too much
@@ -45,8 +45,8 @@ class Writer {
 
   std::size_t waiting() const;
 
-  // Waits until everything has been written, for at most `patience`; false: something has not. Calls `done` of
-  // no job, as the loop does not run meanwhile: it is for the way out.
+  // Waits until everything has been written, for at most `patience`; false: something has not. Calls `done`
+  // of no job, as the loop does not run meanwhile: it is for the way out.
   bool flush(std::chrono::milliseconds patience);
 
  private:

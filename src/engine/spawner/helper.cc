@@ -132,7 +132,7 @@ void become_ordinary(pid_t helper, const rlimit& descriptors) {
 // Reads a file to standard output: exit code 0, or 1 with the reason on standard error.
 [[noreturn]] void run_read_file(const ReadFile& request) {
   const Fd file{::open(request.path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK)};
-  struct stat status {};
+  struct stat status{};
   if (!file || ::fstat(file.get(), &status) != 0) complain(errno_text());
   if (!S_ISREG(status.st_mode)) complain("not a regular file");
   if (request.secret && (status.st_uid != 0 || (status.st_mode & 077) != 0))

@@ -170,9 +170,10 @@ Exit start_alone(const Session& session, bool sure) {
   if (!sure &&
       !sure_about(
           session,
-          fmt::format("{} will no longer wait for the other node. What that one may run starts here only after "
-                      "`komainu fence confirm` or a confirmed fence.",
-                      status->self),
+          fmt::format(
+              "{} will no longer wait for the other node. What that one may run starts here only after "
+              "`komainu fence confirm` or a confirmed fence.",
+              status->self),
           status->self))
     return unconfirmed(session);
   return request(session, {.target = "/v1/cluster/start-alone",

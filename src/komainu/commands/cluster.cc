@@ -159,8 +159,10 @@ Result<core::Spec> establish(const Session& session, const Places& places, const
   return spec;
 }
 
-constexpr std::string_view kStartAlone = "\nStart it:\n  systemctl enable komainud && systemctl restart komainud\n";
-constexpr std::string_view kStart = "\nStart it:\n  systemctl enable corosync komainud && systemctl restart corosync komainud\n";
+constexpr std::string_view kStartAlone =
+    "\nStart it:\n  systemctl enable komainud && systemctl restart komainud\n";
+constexpr std::string_view kStart =
+    "\nStart it:\n  systemctl enable corosync komainud && systemctl restart corosync komainud\n";
 
 }  // namespace
 
@@ -168,10 +170,12 @@ Exit init_cluster(const Session& session, const Places& places, bool new_key_wan
   auto config = read_whole(places.config, kMaxFile);
   if (!config) return fail(session, config.error());
   if (!*config)
-    return fail(session,
-                Error{"there is no " + places.config,
-                      "write it first: `komainu config reference` shows what belongs there, and there are examples in "
-                      "/usr/share/doc/komainu/examples"});
+    return fail(
+        session,
+        Error{
+            "there is no " + places.config,
+            "write it first: `komainu config reference` shows what belongs there, and there are examples in "
+            "/usr/share/doc/komainu/examples"});
   auto key = read_whole(places.corosync_key, kMaxFile);
   if (!key) return fail(session, key.error());
   if (!*key || new_key_wanted) {
