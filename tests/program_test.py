@@ -71,6 +71,27 @@ class Exits(unittest.TestCase):
                 self.assertIn(told, text)
                 self.assertIn("systemctl start komainud", text)
 
+    def test_a_daemon_that_is_told_to_stop_ends_with_0(self):
+        (self.folder / "cluster.toml").write_text(
+            '[cluster]\nname = "alone"\n[[node]]\nname = "one"\n[[group]]\nname = "app"\nautostart = false\n'
+            '  [[group.resource]]\n  name = "app"\n  type = "command"\n  start = ["/bin/false"]\n'
+            '  stop = ["/bin/true"]\n  probe = ["/bin/sh", "-c", "exit 3"]\n'
+            '[[monitor]]\nname = "always"\ntype = "command"\nwatch = "app"\ncommand = ["/bin/true"]\n')
+        words = {"config": "cluster.toml", "state": ".", "socket": "api.sock", "corosync-conf": "c", "runtime": "."}
+        with subprocess.Popen([str(program("komainud")), "--node=one",
+                               *(f"--{name}={self.folder / value}" for name, value in words.items())],
+                              stderr=subprocess.PIPE, text=True) as daemon:
+            try:
+                wait_for(lambda: komainu("--socket", str(self.folder / "api.sock"), "status").returncode == 0, 30,
+                         "the daemon answers")
+                daemon.terminate()
+                text = daemon.communicate(timeout=30)[1]
+            finally:
+                daemon.kill()
+        self.assertEqual(daemon.returncode, 0, text)
+        self.assertTrue((self.folder / "store").exists())
+        self.assertFalse((self.folder / "api.sock").exists())
+
     def test_what_may_pass_ends_with_1_and_is_started_again(self):
         (self.folder / "folder").mkdir()
         for options in [{"socket": self.folder / "none" / "api.sock"}, {"config": self.folder / "folder"}]:

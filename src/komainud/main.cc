@@ -8,6 +8,7 @@
 #include <iostream>
 #include <memory>
 #include <optional>
+#include <vector>
 
 #include "api/server.h"
 #include "channel/channel.h"
@@ -16,6 +17,7 @@
 #include "drivers/driver.h"
 #include "engine/cluster/node.h"
 #include "engine/files/atomic_file.h"
+#include "engine/files/flow_stamp.h"
 #include "engine/files/ring_file.h"
 #include "engine/files/writer.h"
 #include "engine/loop/loop.h"
@@ -34,6 +36,9 @@ namespace {
 
 constexpr Duration kLeavePatience = 60s;
 constexpr std::chrono::milliseconds kFlushPatience = 2s;
+// How often a node that is held back looks whether it may begin, and says that it may not.
+constexpr Duration kLookAgain = 100ms;
+constexpr Duration kRepeat = 60s;
 // What systemd does with an exit is said in packaging/komainud.service.
 constexpr int kExitFailed = 1;          // what failed may pass: it is started again
 constexpr int kExitMisconfigured = 78;  // EX_CONFIG of sysexits.h: it is not, as only a person can help
@@ -42,6 +47,7 @@ constexpr std::size_t kMaxConfig = 4u << 20;
 struct Options {
   std::string config = "/etc/komainu/cluster.toml";
   std::string state = "/var/lib/komainu";
+  std::string runtime = "/run/komainu";
   std::string socket{api::kSocketPath};
   std::string corosync_conf = "/etc/corosync/corosync.conf";
   std::string node;
@@ -129,7 +135,10 @@ class Daemon {
     systemd_ = std::make_unique<engine::Systemd>(loop_);
     const drivers::Services services{loop_, loop_, *spawner_, *spawner_, *systemd_, *netlink_, journal_};
     channel_ = make_channel(*spec, self);
-    node_ = std::make_unique<engine::Node>(parts(services), self, boot_identity(), spec,
+    if (Result<void> kept = stamp_.open(); !kept) warn(kept.error());
+    // Alone there is nobody who could have taken over meanwhile.
+    const std::optional<LocalTime> last_flow = spec->nodes.size() > 1 ? stamp_.read() : std::nullopt;
+    node_ = std::make_unique<engine::Node>(parts(services, last_flow), self, boot_, spec,
                                            stored ? std::move(*stored) : core::Durable{});
     alert_ = std::make_unique<engine::Alert>(services);
     Backend backend(*node_, *channel_, registry_, events_, [this] { return counters(); });
@@ -139,7 +148,7 @@ class Daemon {
     api::Server server = need(api::Server::listen(loop_.io(), backend, std::move(server_options)));
 
     spawner_->attach(
-        loop_.io(), [this](const engine::spawner::Ready&) { node_->start(); },
+        loop_.io(), [this](const engine::spawner::Ready& ready) { begin(ready); },
         [this](const std::string& why) {
           journal_.alarm("the spawner is gone: " + why);
           exit_code_ = kExitFailed;
@@ -170,7 +179,7 @@ class Daemon {
     return need(channel::make_corosync({.self = self, .cluster = spec.cluster}));
   }
 
-  engine::NodeParts parts(const drivers::Services& services) {
+  engine::NodeParts parts(const drivers::Services& services, std::optional<LocalTime> last_flow) {
     return {.loop = loop_,
             .channel = *channel_,
             .services = services,
@@ -178,7 +187,9 @@ class Daemon {
                                   const std::function<void(bool)>& done) { store(durable, done); },
             .keep = [this](std::string record) { keep(std::move(record)); },
             .publish_config = [this](const core::Spec& spec) { publish(spec); },
-            .tell = [this](const core::Event& event) { tell(event); }};
+            .tell = [this](const core::Event& event) { tell(event); },
+            .last_flow = last_flow,
+            .flowed = [this](LocalTime at) { stamp_.flowed(at); }};
   }
 
   void store(const core::Durable& durable, std::function<void(bool)> done) {
@@ -235,6 +246,44 @@ class Daemon {
     }
   }
 
+  void begin(const engine::spawner::Ready& ready) {
+    if (ready.contained) {
+      journal_.info(ready.containment);
+    } else {
+      journal_.warning(ready.containment);
+    }
+    for (const std::string& label : ready.stuck)
+      journal_.warning("of an earlier run this has survived SIGKILL: " + label);
+    if (!begin_alone()) node_->hold();
+  }
+
+  // A survivor of an earlier run may still start or stop something: what is seen meanwhile does not last. So
+  // nothing is looked at, or told to the others, until it has gone, however long that takes.
+  bool begin_alone() {
+    std::vector<std::string> acting = spawner_->stuck_agents();
+    std::erase_if(acting, [](const std::string& label) { return !engine::may_act(label); });
+    if (acting.empty()) {
+      if (!held_by_.empty()) journal_.alarm("the last of an earlier run has gone: this node takes part now");
+      held_by_.clear();
+      began_ = true;
+      node_->start();
+      return true;
+    }
+    if (acting != held_by_ || loop_.now() >= repeat_) {
+      held_by_ = acting;
+      repeat_ = loop_.now() + kRepeat;
+      std::string names;
+      for (const std::string& label : acting) names += (names.empty() ? "" : ", ") + label;
+      const std::string text =
+          "this node takes no part until what an earlier run left has ended: " + names +
+          "; it waits in the kernel, probably for a dead disk: restart this machine if that stays";
+      journal_.alarm(text);
+      notify_.status(text);
+    }
+    hold_.set_after(kLookAgain, [this] { begin_alone(); });
+    return false;
+  }
+
   void beat() {
     if (std::optional<Duration> every = notify_.watchdog()) {
       notify_.alive();
@@ -244,7 +293,10 @@ class Daemon {
 
   void leave() {
     notify_.stopping();
+    hold_.cancel();
+    if (!began_) return loop_.stop();
     node_->leave(kLeavePatience, [this] {
+      if (node_->replica().holds().empty()) stamp_.remove();
       channel_->stop();
       loop_.stop();
     });
@@ -270,6 +322,8 @@ class Daemon {
   engine::Notify notify_;
   engine::RingFile ring_file_{options_.state + "/stream"};
   engine::Writer writer_;
+  const std::uint64_t boot_ = boot_identity();
+  engine::FlowStamp stamp_{options_.runtime + "/last-flow", boot_};
   api::EventLog events_;
   std::unique_ptr<engine::Netlink> netlink_;
   std::unique_ptr<engine::Systemd> systemd_;
@@ -277,6 +331,10 @@ class Daemon {
   std::unique_ptr<engine::Node> node_;
   std::unique_ptr<engine::Alert> alert_;
   engine::Loop::Timer beat_{loop_};
+  engine::Loop::Timer hold_{loop_};
+  bool began_ = false;
+  std::vector<std::string> held_by_;
+  LocalTime repeat_;
   std::uint64_t records_dropped_ = 0;
   std::string store_problem_;  // empty: it can be written
   int exit_code_ = 0;
@@ -291,6 +349,8 @@ int main(int argc, char** argv) {
   app.set_version_flag("--version", KOMAINU_VERSION);
   app.add_option("--config", options.config, "the cluster's configuration")->capture_default_str();
   app.add_option("--state", options.state, "folder of the store and the stream's record")
+      ->capture_default_str();
+  app.add_option("--runtime", options.runtime, "folder of what lasts until the next boot; on a tmpfs")
       ->capture_default_str();
   app.add_option("--socket", options.socket, "the local API's socket")->capture_default_str();
   app.add_option("--corosync-conf", options.corosync_conf, "Corosync's configuration, kept up to date")

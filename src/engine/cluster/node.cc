@@ -48,7 +48,9 @@ Node::Node(NodeParts parts, NodeId self, std::uint64_t boot, core::SpecPtr spec,
 void Node::begin_replica() {
   if (!stored_.spec) stored_.spec = spec_;
   replica_ = std::make_unique<core::Replica>(
-      core::ReplicaOptions{.self = self_, .incarnation = new_incarnation(), .boot = boot_}, spec_, stored_);
+      core::ReplicaOptions{
+          .self = self_, .incarnation = new_incarnation(), .boot = boot_, .last_flow = parts_.last_flow},
+      spec_, stored_);
   keep(Began{self_, replica_->incarnation(), boot_, wire::encode(stored_)});
 }
 
@@ -61,10 +63,18 @@ void Node::begin_again() {
   executor_.probe_all();
 }
 
+void Node::hold() {
+  held_ = true;
+  if (spec_->nodes.size() > 1) beat();  // alone there is nobody to yield to
+}
+
 void Node::start() {
-  beat();
+  // What was stopped and seen while it was held is told to nobody, and seen anew.
+  if (std::exchange(held_, false)) begin_replica();
+  if (!timer_.armed()) beat();
   if (const Result<std::set<GroupId>> held = executor_.configure(*spec_); !held)
     return stay_out(held.error().what);
+  executor_.probe_all();
   channel_watch_.start(watch_channel(), [](drivers::Run<void>::Ended ended) {
     if (ended.bug) std::rethrow_exception(ended.bug);
   });
@@ -114,6 +124,7 @@ void Node::drain() {
     inputs_.pop_front();
     if (std::holds_alternative<core::Timer>(input)) timer_waits_ = false;
     core::Effects effects = replica_->step(parts_.loop.now(), input);
+    note_flow(input);
     if (replica_->phase() == core::Phase::kEstablished && replica_->view() != kept_view_) {
       kept_view_ = replica_->view();
       keep(Established{wire::encode(replica_->state())});
@@ -130,6 +141,15 @@ void Node::drain() {
   if (replica_->phase() == core::Phase::kEstablished && !out_) executor_.follow(replica_->state());
   check_leaving();
   if (!inputs_.empty() && !begins_again_) schedule();
+}
+
+// As the replica counts its grace: from when an own message came back in an established view.
+void Node::note_flow(const core::Input& input) {
+  const auto* delivered = std::get_if<core::Delivered>(&input);
+  if (!delivered || delivered->message.from != self_ || replica_->phase() != core::Phase::kEstablished)
+    return;
+  parts_.last_flow = parts_.loop.now();
+  parts_.flowed(*parts_.last_flow);
 }
 
 void Node::beat() {
@@ -284,6 +304,7 @@ void Node::apply(core::CancelFence& cancel) {
   executor_.cancel_fence(cancel);
 }
 void Node::apply(core::Yield&) {
+  if (held_) return executor_.give_up(*spec_);  // nothing was looked at: everything may run
   executor_.yield();
 }
 

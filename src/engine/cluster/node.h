@@ -40,6 +40,10 @@ struct NodeParts {
   std::function<void(const core::Spec&)> publish_config;
   std::function<void(const core::Event&)> tell;
   DriverTypes types{};
+  // When the stream last flowed, to an earlier run in this boot; kept up to date, and told, as it flows.
+  // Unset: that is not known.
+  std::optional<LocalTime> last_flow = {};
+  std::function<void(LocalTime)> flowed = [](LocalTime) {};
 };
 
 class Node {
@@ -48,6 +52,9 @@ class Node {
   Node(const Node&) = delete;
   Node& operator=(const Node&) = delete;
 
+  // Not yet: it neither looks nor takes part, but time passes, and who cannot take part for `grace` yields.
+  // start() follows.
+  void hold();
   // Looks what runs here, and takes part.
   void start();
   // Moves the groups away; calls `done` once nothing runs here and the others know, or after `patience`.
@@ -65,6 +72,7 @@ class Node {
   void drain();
   drivers::Task<void> watch_channel();
   void keep(decltype(StreamRecord::what) what);
+  void note_flow(const core::Input& input);
   void beat();
   void begin_replica();
   void begin_again();
@@ -113,6 +121,8 @@ class Node {
   bool timer_waits_ = false;   // in `inputs_`
   bool begins_again_ = false;  // with a new replica, once no fence of the old one acts any more
   bool out_ = false;           // takes no part any more
+  bool held_ = false;
+  bool begin_again_ = false;
   Loop::Timer timer_;
   drivers::Run<void> channel_watch_;
   core::ViewId kept_view_;

@@ -8,6 +8,7 @@
 #include <sys/wait.h>
 
 #include <algorithm>
+#include <array>
 
 namespace komainu::engine {
 namespace {
@@ -57,6 +58,11 @@ std::vector<std::string> environment_of(const drivers::Command& command) {
 }
 
 }  // namespace
+
+bool may_act(std::string_view label) {
+  return std::ranges::none_of(std::array{"monitor", "read", "resolve", "alert"},
+                              [&](std::string_view looks) { return label.starts_with(looks); });
+}
 
 Result<std::unique_ptr<Spawner>> Spawner::fork(const Options& options) {
   int ends[2];

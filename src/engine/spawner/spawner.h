@@ -10,12 +10,16 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <string_view>
 
 #include "drivers/services.h"
 #include "engine/spawner/helper.h"
 #include "engine/spawner/protocol.h"
 
 namespace komainu::engine {
+
+// Of a stuck agent, by its label: may it still do something to a group or a machine? The others only look.
+bool may_act(std::string_view label);
 
 class Spawner final : public drivers::Spawner, public drivers::Files {
  public:

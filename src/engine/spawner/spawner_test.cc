@@ -506,6 +506,14 @@ TEST(Spawner, ANewDaemonNamesThePredecessorsAgentsThatAreStuck) {
   EXPECT_TRUE(successor.until([&] { return successor.spawner->stuck() == 0; }));
 }
 
+TEST(Spawner, TellsAgentsThatMayStillActFromThoseThatOnlyLook) {
+  for (const char* label : {"resource_orders_web", "resource orders/web", "fence n1 off", "anything else"})
+    EXPECT_TRUE(may_act(label)) << label;
+  for (const char* label :
+       {"monitor_disk", "monitor disk", "read__etc_komainu_secret", "resolve_db", "alert"})
+    EXPECT_FALSE(may_act(label)) << label;
+}
+
 // ---- files
 
 TEST(SpawnerFiles, ReadsAFile) {

@@ -1,0 +1,45 @@
+// When the stream last flowed to this node, kept where it outlives the daemon but not the boot: a daemon that
+// is started again goes on counting where its predecessor stopped, and does not begin its grace anew.
+//
+//   PATH, on a tmpfs (/run):   boot: 16 hexadecimal digits   ' '   CLOCK_BOOTTIME in µs: 20 digits   '\n'
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "base/result.h"
+#include "engine/posix.h"
+
+namespace komainu::engine {
+
+class FlowStamp {
+ public:
+  // At most so often, and so old at most is what a successor reads. A write to a tmpfs waits for no disk; it
+  // is a system call all the same.
+  static constexpr Duration kEvery{100ms};
+
+  // `boot` is another number after each boot.
+  FlowStamp(std::string path, std::uint64_t boot) : path_(std::move(path)), boot_(boot) {}
+
+  // What a predecessor of the same boot left; unset: there is none, or it makes no sense.
+  std::optional<LocalTime> read() const;
+
+  // Makes the file: an error when `path` cannot be written, or is not on a tmpfs.
+  Result<void> open();
+  // Nothing without open(). An error cannot be helped here: the stamp is older then, and a successor stops
+  // its groups sooner.
+  void flowed(LocalTime at);
+  // Nothing runs here any more: a successor has nothing to stop.
+  void remove();
+
+ private:
+  std::string text(LocalTime at) const;
+
+  const std::string path_;
+  const std::uint64_t boot_;
+  Fd file_;
+  LocalTime written_;
+};
+
+}  // namespace komainu::engine
