@@ -97,6 +97,7 @@ void b_forgets_a_start(World& world) {
   acts(world, a);
   world.power_off(b);
   world.boot(b);
+  world.start_daemon(b);
   splits(world, {{a}, {b, c}});
 }
 // Of four, a and b were ahead of c; b has acknowledged a start on a and then lost its memory, but for its
