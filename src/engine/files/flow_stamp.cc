@@ -42,7 +42,7 @@ std::optional<LocalTime> FlowStamp::read() const {
 Result<void> FlowStamp::open() {
   const std::string cannot = "cannot keep " + path_ + ": ";
   const std::string help = "a daemon that crashes begins its grace anew; systemd makes /run/komainu, a tmpfs";
-  struct statfs system {};
+  struct statfs system{};
   if (::statfs(path_.substr(0, path_.rfind('/')).c_str(), &system) != 0)
     return failure(cannot + errno_text(), help);
   if (system.f_type != TMPFS_MAGIC) return failure(cannot + "its folder is not on a tmpfs", help);
