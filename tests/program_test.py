@@ -82,8 +82,9 @@ class Exits(unittest.TestCase):
                                *(f"--{name}={self.folder / value}" for name, value in words.items())],
                               stderr=subprocess.PIPE, text=True) as daemon:
             try:
-                wait_for(lambda: komainu("--socket", str(self.folder / "api.sock"), "status").returncode == 0, 30,
-                         "the daemon answers")
+                wait_for(lambda: '"phase":"established"' in komainu("--json", "--socket", str(self.folder / "api.sock"),
+                                                                    "status").stdout.replace(" ", ""),
+                         30, "the daemon takes part")
                 daemon.terminate()
                 text = daemon.communicate(timeout=30)[1]
             finally:
