@@ -258,9 +258,10 @@ void Chaos::fault() {
     case 2: {  // the powered nodes part into rings, or merge
       std::vector<NodeSet> parts;
       for (NodeId powered : world_.channel().powered()) {
-        const std::size_t part =
-            choose_(static_cast<std::uint32_t>(parts.size()) + (one_in(3) ? 1 : 0) + (parts.empty() ? 1 : 0));
-        if (part >= parts.size()) parts.emplace_back();
+        if (one_in(6)) continue;  // its Corosync hangs: it stays in its old ring
+        const bool alone = parts.empty() || one_in(3);
+        const std::size_t part = choose_(static_cast<std::uint32_t>(parts.size()) + (alone ? 1 : 0));
+        if (part == parts.size()) parts.emplace_back();
         parts[part].insert(powered);
       }
       if (parts.empty()) return;
