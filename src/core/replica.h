@@ -94,6 +94,8 @@ class Replica {
   bool quorate() const;
   std::uint64_t position() const;  // applied messages of this view
   bool stable(std::uint64_t position) const;
+  // The digest of the state that an acknowledgement of this position carries; none: too long ago.
+  std::optional<std::uint64_t> digest_at(std::uint64_t position) const;
   LocalTime last_flow() const;  // when an own message came back last
   NodeSet responsive() const;   // established members that are not suspended
   // What may run here, as this node's own executor knows; unset activity means stopped.

@@ -12,6 +12,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <functional>
 #include <future>
 #include <sstream>
 #include <thread>
@@ -452,48 +453,63 @@ TEST_F(MakingACluster, ChangesNothingForABrokenBundleOrConfiguration) {
 
 // ---- replay
 
-TEST(Replaying, ShowsWhatHappenedAgain) {
-  const std::string folder = temporary_folder();
-  const std::string path = folder + "/stream";
+// One node that lives through a ring of its own, as the channel and the disk would tell it; `change_message`
+// is what befalls a message on its way into the record.
+void record_a_life(const std::string& path, const std::function<void(core::Message&)>& change_message) {
   core::Durable durable;
   auto spec = std::make_shared<core::Spec>(two_nodes());
   durable.spec = spec;
-  {
-    engine::RingFile ring(path);
-    const auto record = [&](LocalTime at, auto what) {
-      ASSERT_TRUE(
-          ring.append(engine::encode({at, 1'795'000'000'000'000 + at.since_boot.count(), std::move(what)})));
-    };
-    // One node that lives through a ring of its own, as the channel and the disk would tell it.
-    core::Replica replica({.self = NodeId{0}, .incarnation = {7}, .plans = false}, spec, durable);
-    record(LocalTime{1s}, engine::Began{NodeId{0}, {7}, 0, wire::encode(durable)});
-    const core::RingChange change{{1, 4}, {{NodeId{0}, 100}}, {NodeId{0}}};
-    const core::QuorumVerdict verdict{{1, 4}, true};
-    std::vector<core::Message> stream;
-    const auto step = [&](LocalTime at, const core::Input& input) {
-      for (core::Effect& effect : replica.step(at, input)) {
-        if (auto* send = std::get_if<core::Send>(&effect)) stream.push_back(std::move(send->message));
-        if (auto* store = std::get_if<core::Store>(&effect))
-          replica.step(at, core::Stored{store->token, true});
-      }
-    };
-    record(LocalTime{2s}, change);
-    step(LocalTime{2s}, change);
-    record(LocalTime{2s}, verdict);
-    step(LocalTime{2s}, verdict);
-    for (std::size_t next = 0; next < stream.size() && next < 20; ++next) {
-      const core::Message message = stream[next];
-      record(LocalTime{3s}, engine::Came{NodeId{0}, *wire::encode(message)});
-      step(LocalTime{3s}, core::Delivered{message});
+  engine::RingFile ring(path);
+  const auto record = [&](LocalTime at, auto what) {
+    ASSERT_TRUE(
+        ring.append(engine::encode({at, 1'795'000'000'000'000 + at.since_boot.count(), std::move(what)})));
+  };
+  core::Replica replica({.self = NodeId{0}, .incarnation = {7}, .plans = false}, spec, durable);
+  record(LocalTime{1s}, engine::Began{NodeId{0}, {7}, 0, wire::encode(durable)});
+  std::vector<core::Message> stream;
+  const std::function<void(LocalTime, const core::Input&)> step = [&](LocalTime at,
+                                                                      const core::Input& input) {
+    for (core::Effect& effect : replica.step(at, input)) {
+      if (auto* send = std::get_if<core::Send>(&effect)) stream.push_back(std::move(send->message));
+      if (auto* store = std::get_if<core::Store>(&effect)) step(at, core::Stored{store->token, true});
     }
-    ASSERT_EQ(replica.phase(), core::Phase::kEstablished);
+  };
+  const core::RingChange change{{1, 4}, {{NodeId{0}, 100}}, {NodeId{0}}};
+  record(LocalTime{2s}, change);
+  step(LocalTime{2s}, change);
+  const core::QuorumVerdict verdict{{1, 4}, true};
+  record(LocalTime{2s}, verdict);
+  step(LocalTime{2s}, verdict);
+  for (std::size_t next = 0; next < stream.size() && next < 20; ++next) {
+    core::Message message = stream[next];
+    step(LocalTime{3s}, core::Delivered{message});
+    change_message(message);
+    record(LocalTime{3s}, engine::Came{NodeId{0}, *wire::encode(message)});
   }
+  ASSERT_EQ(replica.phase(), core::Phase::kEstablished);
+}
+
+TEST(Replaying, ShowsWhatHappenedAgain) {
+  const std::string folder = temporary_folder();
+  const std::string path = folder + "/stream";
+  record_a_life(path, [](core::Message&) {});
   Said said = say({"replay", path}, "");
   EXPECT_EQ(said.exit, Exit::kDone) << said.err;
   EXPECT_THAT(said.out, HasSubstr("guest1 joined"));
-  EXPECT_THAT(said.err, HasSubstr("the decisions are those that were recorded"));
+  EXPECT_THAT(said.err, HasSubstr("the decisions are those that were recorded: 1 states compared"));
   Said nothing = say({"replay", folder + "/nothing"}, "");
   EXPECT_EQ(nothing.exit, Exit::kRefused);
+  std::filesystem::remove_all(folder);
+}
+
+TEST(Replaying, SaysWhenItDecidesOtherwiseThanWasRecorded) {
+  const std::string folder = temporary_folder();
+  record_a_life(folder + "/stream", [](core::Message& message) {
+    if (auto* ack = std::get_if<core::Ack>(&message.body)) ++ack->digest;
+  });
+  Said said = say({"replay", folder + "/stream"}, "");
+  EXPECT_EQ(said.exit, Exit::kRefused) << said.err;
+  EXPECT_THAT(said.err, HasSubstr("of 1 states differ from those that were recorded"));
   std::filesystem::remove_all(folder);
 }
 

@@ -1,24 +1,29 @@
 #include "engine/cluster/replay.h"
 
+#include <optional>
 #include <utility>
 #include <variant>
 
+#include "base/overloaded.h"
 #include "wire/wire.h"
 
 namespace komainu::engine {
-
-namespace {
-template <class... F>
-struct Overloaded : F... {
-  using F::operator()...;
-};
-}  // namespace
 
 void Replay::step(const StreamRecord& record, const core::Input& input) {
   if (!replica_) return;
   for (const core::Effect& effect : replica_->step(record.at, input)) {
     if (auto* event = std::get_if<core::Event>(&effect)) sink_(record.wall_us, *event);
   }
+}
+
+void Replay::compare(const core::Message& message) {
+  const auto* ack = std::get_if<core::Ack>(&message.body);
+  const bool tells = ack && replica_ && replica_->phase() == core::Phase::kEstablished &&
+                     message.view == replica_->view() && ack->position <= replica_->position();
+  const std::optional<std::uint64_t> digest = tells ? replica_->digest_at(ack->position) : std::nullopt;
+  if (!digest) return;
+  ++compared_;
+  if (*digest != ack->digest) ++differences_;
 }
 
 Result<void> Replay::take(const StreamRecord& record) {
@@ -38,6 +43,7 @@ Result<void> Replay::take(const StreamRecord& record) {
             Result<core::Message> message = wire::decode_message(came.bytes, came.from);
             if (!message) return std::unexpected(message.error());
             ++messages_;
+            compare(*message);
             step(record, core::Delivered{std::move(*message)});
             return {};
           },
@@ -46,6 +52,7 @@ Result<void> Replay::take(const StreamRecord& record) {
             if (!state) return std::unexpected(state.error());
             if (!replica_) return {};
             const bool differs = replica_->state().digest() != state->digest();
+            if (follows_) ++compared_;
             if (differs && follows_) ++differences_;
             if (differs) replica_->adopt(std::move(*state));
             follows_ = true;

@@ -1,4 +1,5 @@
-// Runs the decision code over a recorded stream again: the same inputs, the same events.
+// Runs the decision code over a recorded stream again: the same inputs, the same events. The acknowledgements
+// in the stream say what state their senders had come to: so did the replay, or something is wrong.
 #pragma once
 
 #include <cstdint>
@@ -20,18 +21,21 @@ class Replay {
   // An error says what is wrong with the record; the replay goes on with the next.
   Result<void> take(const StreamRecord& record);
 
-  // Established views whose state was decided differently from the record: a bug, or another version of
-  // komainu.
+  // States that were compared with what the stream says of them, and those that differ: a bug, or another
+  // version of komainu.
+  std::uint64_t compared() const { return compared_; }
   std::uint64_t differences() const { return differences_; }
   std::uint64_t messages() const { return messages_; }
   const core::Replica* replica() const { return replica_.get(); }
 
  private:
   void step(const StreamRecord& record, const core::Input& input);
+  void compare(const core::Message& message);
 
   Sink sink_;
   std::unique_ptr<core::Replica> replica_;
   bool follows_ = false;  // has held a recorded state since it began
+  std::uint64_t compared_ = 0;
   std::uint64_t differences_ = 0;
   std::uint64_t messages_ = 0;
 };

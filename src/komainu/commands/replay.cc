@@ -36,9 +36,13 @@ Exit replay(const Session& session, const std::string& file) {
   if (replay.differences() > 0)
     return fail(
         session, Exit::kRefused,
-        fmt::format("{} views were decided otherwise than recorded", replay.differences()),
+        fmt::format("{} of {} states differ from those that were recorded", replay.differences(),
+                    replay.compared()),
         "the record was made by another version of komainu, or this is a bug: keep the file and report it");
-  session.err << "the decisions are those that were recorded\n";
+  session.err << (replay.compared() == 0
+                      ? "the record says nothing of the states that its decisions led to\n"
+                      : fmt::format("the decisions are those that were recorded: {} states compared\n",
+                                    replay.compared()));
   return Exit::kDone;
 }
 
