@@ -8,6 +8,8 @@
 #include <random>
 #include <utility>
 
+#include "core/plan/groups.h"
+#include "core/plan/placement.h"
 #include "wire/wire.h"
 
 namespace komainu::engine {
@@ -24,6 +26,9 @@ constexpr int kInputsAtOnce = 256;
 constexpr std::size_t kMaxAsked = 256;
 // Longer than whoever asked waits (api::Limits::answer).
 constexpr Duration kAnswerPatience = 60s;
+// A node that leaves and runs nothing any more waits so long for what ran there to be online elsewhere: its
+// departure makes a new view, which voids a start that has not begun.
+constexpr Duration kArrivePatience = 10s;
 
 core::Incarnation new_incarnation() {
   std::random_device random;
@@ -257,7 +262,8 @@ void Node::answer_late_ones() {
 // ---- leaving
 
 void Node::leave(Duration patience, std::function<void()> done) {
-  leaving_ = Leave{parts_.loop.now() + patience, std::move(done)};
+  leaving_ = Leave{parts_.loop.now() + patience, std::move(done), {}, {}};
+  for (const auto& [group, activity] : replica_->holds()) leaving_->groups.push_back(group);
   feed(core::Observed{core::Fact{core::Leaving{}}, {}});
 }
 
@@ -272,8 +278,23 @@ void Node::check_leaving() {
                      });
   const bool alone = replica_->phase() != core::Phase::kEstablished && replica_->holds().empty();
   const bool out = out_ && executor_.idle();
-  if ((said && empty) || alone || out || parts_.loop.now() > leaving_->until)
-    std::exchange(leaving_, std::nullopt)->done();
+  const LocalTime now = parts_.loop.now();
+  if (said && empty && !leaving_->empty_since) leaving_->empty_since = now;
+  const bool handed_over =
+      leaving_->empty_since &&
+      (now - *leaving_->empty_since > kArrivePatience ||
+       std::ranges::all_of(leaving_->groups, [&](GroupId group) { return has_arrived(group); }));
+  if (handed_over || alone || out || now > leaving_->until) std::exchange(leaving_, std::nullopt)->done();
+}
+
+bool Node::has_arrived(GroupId id) const {
+  const core::State& state = replica_->state();
+  const core::Group* group = state.spec->group(id);
+  const core::GroupState* known = state.group(id);
+  if (!group || !known || known->online() || core::wish_of(*group, *known) != core::Wish::kRun) return true;
+  return std::ranges::all_of(core::explain_placement(state, id), [&](const core::Candidate& candidate) {
+    return candidate.obstacle.has_value();
+  });
 }
 
 // ---- effects

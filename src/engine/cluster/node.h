@@ -57,7 +57,8 @@ class Node {
   void hold();
   // Looks what runs here, and takes part.
   void start();
-  // Moves the groups away; calls `done` once nothing runs here and the others know, or after `patience`.
+  // Moves the groups away; calls `done` once nothing runs here, the others know, and what ran here is online
+  // elsewhere if it can be; or after `patience`.
   void leave(Duration patience, std::function<void()> done);
   // Puts the request into the stream; `answer` is called once, from the loop: also when the view ends first,
   // and when nobody can be waiting any more.
@@ -139,7 +140,10 @@ class Node {
   struct Leave {
     LocalTime until;
     std::function<void()> done;
+    std::vector<GroupId> groups;           // that this node held
+    std::optional<LocalTime> empty_since;  // nothing runs here, and the others know
   };
+  bool has_arrived(GroupId group) const;
   std::optional<Leave> leaving_;
 };
 
