@@ -106,11 +106,6 @@ def _steady(stack, witness):
     return stack.lab.server(witness.answering())
 
 
-def _void_if_disturbed(scene, witness, since_us):
-    if witness.since(since_us)["failed"] or witness.answering() != scene.active.name:
-        raise Void("the service was disturbed before the fault")
-
-
 def _false_losses(scenario, stack, moments):
     """Why the run is void: somebody lost the other server though nothing had been done to it; or None."""
     powered = [server for server in stack.lab.servers if server.powered()]

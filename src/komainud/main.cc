@@ -345,7 +345,7 @@ class Daemon {
 
 int main(int argc, char** argv) {
   komainu::Options options;
-  CLI::App app{"komainud: the komainu daemon. It is started by systemd; see komainu(1) for everything else."};
+  CLI::App app{"komainud: the komainu daemon. It is started by systemd; `komainu help` has everything else."};
   app.set_version_flag("--version", KOMAINU_VERSION);
   app.add_option("--config", options.config, "the cluster's configuration")->capture_default_str();
   app.add_option("--state", options.state, "folder of the store and the stream's record")
