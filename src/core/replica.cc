@@ -323,11 +323,14 @@ struct Replica::Impl {
     checkpoint();
     for (const auto& [id, node] : state.nodes) {
       const bool gone = node.standing == Standing::kLost || node.standing == Standing::kUnknown;
-      if (!gone) gone_since.erase(id);
+      if (!gone) {
+        gone_since.erase(id);
+        continue;
+      }
       // A node that stays lost is measured anew: its lease may have been renewed until the last view had
       // ended.
-      else
-        gone_since[id] = now;
+      gone_since[id] = now;
+      prepare_for(id);
     }
     std::erase_if(gone_since, [&](const auto& entry) { return !state.nodes.contains(entry.first); });
     if (new_spec) out.emplace_back(SpecActivated{state.spec});
@@ -445,6 +448,7 @@ struct Replica::Impl {
     it->second.since = state.clock;
     ++it->second.version;
     gone_since[target] = now;
+    note_loss(state, target, out);
     tell(Severity::kWarning, EventKind::kView, name_of(state, target) + " does not answer", target);
   }
 
@@ -488,6 +492,11 @@ struct Replica::Impl {
       out.emplace_back(SpecProposed{state.pending_spec->spec, next_token});
       ack_now = true;
     }
+    if (had_pending && !state.pending_spec) {
+      // Refused: what was to be held of it is owed no more, and holds up no acknowledgement.
+      std::erase_if(writing, [](const Writing& write) { return write.what == Writing::What::kSpec; });
+      ack_now = true;
+    }
     if (may_touch_durable(fact)) write_if_changed();
   }
   static bool may_touch_durable(const Fact& fact) {
@@ -516,8 +525,7 @@ struct Replica::Impl {
                    [&](const NodeAction&) {},
                },
                proposal);
-    if (std::holds_alternative<StopGroup>(proposal) || std::holds_alternative<NodeAction>(proposal))
-      write_if_changed();
+    if (!std::holds_alternative<StartGroup>(proposal)) write_if_changed();
   }
   void schedule(GroupId id) {
     const Order& order = *state.groups.at(id).order;
@@ -531,7 +539,11 @@ struct Replica::Impl {
   }
   void schedule(const FenceNode& fence) {
     if (fence.executor == options.self) waiting_fences.push_back({position, fence.target});
-    const PlaceId lost = Spec::place_of(fence.target);
+    prepare_for(fence.target);
+  }
+  // What may come here once `gone` is settled is looked at while that is under way.
+  void prepare_for(NodeId gone) {
+    const PlaceId lost = Spec::place_of(gone);
     for (const auto& [id, group] : state.groups) {
       const Group* configured = spec().group(id);
       const bool may_come = configured && spec().allowed(*configured).contains(Spec::place_of(options.self));
@@ -568,11 +580,8 @@ struct Replica::Impl {
     if (!established()) return;
     Acknowledged& known = acks[from];
     known = {ack.position, ack.durable, true};
-    auto checked = checkpoints.upper_bound(ack.position);
-    if (checked != checkpoints.begin()) {
-      --checked;
+    if (const auto checked = checkpoint_at(ack.position); checked != checkpoints.end())
       compare(checked->first, from, ack.digest, checked->second);
-    }
     if (dead) return;
     activate_spec();
     run_waiting();
@@ -670,6 +679,11 @@ struct Replica::Impl {
   void checkpoint() {
     checkpoints[position] = state.digest();
     if (checkpoints.size() > kCheckpointsKept) checkpoints.erase(checkpoints.begin());
+  }
+  // The last one up to this position.
+  std::map<std::uint64_t, std::uint64_t>::const_iterator checkpoint_at(std::uint64_t at) const {
+    const auto after = checkpoints.upper_bound(at);
+    return after == checkpoints.begin() ? checkpoints.end() : std::prev(after);
   }
   void compare(std::uint64_t at, NodeId from, std::uint64_t theirs, std::uint64_t mine) {
     auto& votes = checkpoint_votes[at];
@@ -1075,6 +1089,10 @@ std::uint64_t Replica::position() const {
 }
 bool Replica::stable(std::uint64_t position) const {
   return impl_->is_stable(position);
+}
+std::optional<std::uint64_t> Replica::digest_at(std::uint64_t position) const {
+  const auto checked = impl_->checkpoint_at(position);
+  return checked == impl_->checkpoints.end() ? std::nullopt : std::optional(checked->second);
 }
 LocalTime Replica::last_flow() const {
   return impl_->last_flow;

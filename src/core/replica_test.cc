@@ -77,16 +77,19 @@ class Ring {
   std::vector<Answer> answers;
   std::vector<std::pair<NodeId, std::string>> yields;
   std::vector<std::pair<NodeId, std::string>> looks;  // "activated", or the group that is probed
+  std::vector<std::pair<NodeId, GroupId>> prepared;
   NodeSet rejoined;
   NodeSet broken_disks;
-  NodeSet deaf;  // these hear nothing
+  NodeSet refusing;  // these cannot hold a proposed configuration
+  NodeSet deaf;      // these hear nothing
 
  private:
   void give(NodeId id, const Input& input) {
     for (Effect& effect : at(id).step(now_, input)) {
       if (auto* send = std::get_if<Send>(&effect)) log_.push_back(send->message);
       if (auto* store = std::get_if<Store>(&effect)) stores_.push_back({id, store->token});
-      if (auto* spec = std::get_if<SpecProposed>(&effect)) stores_.push_back({id, spec->token});
+      if (auto* spec = std::get_if<SpecProposed>(&effect)) hold(id, *spec);
+      if (auto* prepare = std::get_if<Prepare>(&effect)) prepared.push_back({id, prepare->group});
       if (auto* execute = std::get_if<Execute>(&effect)) executed.push_back(*execute);
       if (auto* answer = std::get_if<Answer>(&effect)) answers.push_back(*answer);
       if (auto* yield = std::get_if<Yield>(&effect)) yields.push_back({id, yield->reason});
@@ -95,9 +98,19 @@ class Ring {
       if (auto* probe = std::get_if<Probe>(&effect)) looks.push_back({id, spec_name(id, probe->group)});
     }
   }
+  void hold(NodeId id, const SpecProposed& proposed) {
+    if (!refusing.contains(id)) return stores_.push_back({id, proposed.token});
+    refusals_.push_back({id, ConfigRefuse{proposed.spec->version, "no such driver"}});
+  }
   std::string spec_name(NodeId id, GroupId group) { return at(id).state().spec->group(group)->name; }
   void flow() {
-    while (!log_.empty() || !stores_.empty()) {
+    while (!log_.empty() || !stores_.empty() || !refusals_.empty()) {
+      if (!refusals_.empty()) {
+        auto [id, refusal] = refusals_.front();
+        refusals_.pop_front();
+        give(id, Observed{refusal});
+        continue;
+      }
       if (!stores_.empty()) {
         auto [id, token] = stores_.front();
         stores_.pop_front();
@@ -116,6 +129,7 @@ class Ring {
   std::map<NodeId, std::unique_ptr<Replica>> replicas_;
   std::deque<Message> log_;
   std::deque<std::pair<NodeId, std::uint64_t>> stores_;
+  std::deque<std::pair<NodeId, ConfigRefuse>> refusals_;
   std::vector<Message> missed_;
   NodeSet members_;
   std::uint64_t next_incarnation_ = 0;
@@ -183,6 +197,16 @@ TEST(Replica, TakesALostNodeOfTwoForRunningEverythingUntilItIsSettled) {
   EXPECT_EQ(state.nodes.at(n2).standing, Standing::kSettled);
   ring.say(n1, start(ring, ring.at(n1), web, n1));
   EXPECT_EQ(ring.executed.size(), 1u);
+}
+
+TEST(Replica, PreparesForTheGroupsOfANodeAsSoonAsThatIsLost) {
+  Cluster cluster(2);
+  const GroupId web = cluster.group("web").id;
+  Ring ring(cluster.spec);
+  ring.form({n1, n2}, 4);
+  EXPECT_TRUE(ring.prepared.empty());
+  ring.form({n1}, 8);
+  EXPECT_EQ(ring.prepared, (std::vector{std::pair(n1, web)}));
 }
 
 TEST(Replica, HandsItsStateToAMemberThatStartsOver) {
@@ -344,6 +368,27 @@ TEST(Replica, ProbesTheGroupsOfAnAdoptedConfigurationOnceItIsActive) {
   it.ring.looks.clear();
   it.ring.form({n1, n2}, 12);
   EXPECT_EQ(it.ring.looks, (std::vector<std::pair<NodeId, std::string>>{{n2, "activated"}, {n2, "web"}}));
+}
+
+TEST(Replica, KeepsItsConfigurationEverywhereWhenOneMemberRefusesTheNext) {
+  Cluster cluster(3);
+  cluster.group("web");
+  Ring ring(cluster.spec);
+  ring.form({n1, n2, n3}, 4);
+  ring.refusing = {n3};
+  cluster.group("mail");
+  ring.report(n1, Request{7, "root", ConfigApply{std::make_shared<const Spec>(cluster.spec)}});
+  ASSERT_EQ(ring.answers.size(), 1u);
+  EXPECT_FALSE(ring.answers[0].accepted);
+  EXPECT_EQ(ring.answers[0].text, "node3 cannot hold the configuration: no such driver");
+  for (NodeId id : {n1, n2, n3}) {
+    EXPECT_EQ(ring.at(id).state().spec->groups.size(), 1u);
+    EXPECT_FALSE(ring.at(id).state().pending_spec);
+  }
+
+  ring.refusing = {};
+  ring.report(n1, Request{8, "root", ConfigApply{std::make_shared<const Spec>(cluster.spec)}});
+  for (NodeId id : {n1, n2, n3}) EXPECT_EQ(ring.at(id).state().spec->groups.size(), 2u);
 }
 
 TEST(Replica, DropsAConfigurationThatNoLongerFitsWhenAllHoldIt) {

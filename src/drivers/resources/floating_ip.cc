@@ -28,7 +28,7 @@ struct FloatingIpParams {
   std::optional<std::string> interface;
   std::uint32_t probes = 3;
   Duration probe_interval = 10ms;
-  Duration probe_wait = 40ms;
+  Duration probe_wait = 60ms;
 };
 
 const params::Declaration<FloatingIpParams>& declaration() {
@@ -66,6 +66,7 @@ const params::Declaration<FloatingIpParams>& declaration() {
 constexpr Duration kCheckHolds{10s};
 constexpr Duration kCheckAgain{5s};     // … and is renewed in time
 constexpr Duration kRetryCheck{200ms};  // after an answer: its sender may be the one that is being fenced
+constexpr Duration kPrepareFor{60s};    // by then the group has come here, or is somewhere else
 // After the one at the start.
 constexpr std::array<Duration, 3> kAnnounceAgain{Duration{100ms}, Duration{500ms}, Duration{2s}};
 // A claim that is not repeated for so long is over.
@@ -80,7 +81,8 @@ class FloatingIp final : public Resource {
       : params_(std::move(params)), services_(services), identity_(identity) {}
 
   Task<void> prepare() override {
-    while (true) {
+    const LocalTime begin = services_.clock.now();
+    while (services_.clock.now() - begin < kPrepareFor) {
       Result<void> unused = failure({});
       if (const auto link = usable_link()) {
         auto check = check_unused(*link);
