@@ -315,7 +315,18 @@ const Declaration<core::Brakes>& brakes_section() {
               "At most so many nodes are fenced or reset within `window`; beyond that there is an alarm and "
               "an operator decides. The last healthy node never is.",
               {.min = 1, .max = 1000})
-          .optional("window", &Brakes::window, "The time `fences` is counted in.", {.min = 1min, .max = 24h});
+          .optional("window", &Brakes::window, "The time `fences` and `flaps` are counted in.",
+                    {.min = 1min, .max = 24h})
+          .optional(
+              "flaps", &Brakes::flaps,
+              "A node that was lost so often within `window`, or on which a monitor came to fail so often, "
+              "is unsteady: groups avoid the node, and the monitor's good results there are not believed.",
+              {.min = 2, .max = 1000})
+          .optional(
+              "quarantine", &Brakes::quarantine,
+              "What is unsteady must be steady for so long before it counts as good again, and twice as "
+              "long after each further failure. `komainu node resume` and `komainu monitor resume` end it.",
+              {.min = 0s, .max = 24h});
   return declaration;
 }
 

@@ -163,8 +163,11 @@ struct Timing {
 struct Brakes {
   std::uint32_t fences = 3;  // at most so many fences …
   Duration window{600s};     // … in this time
+  std::uint32_t flaps =
+      3;  // a node that was lost, or a monitor that failed, so often in `window` is unsteady …
+  Duration quarantine{300s};  // … until it has been steady this long; twice as long for each further time
   bool operator==(const Brakes&) const = default;
-  auto fields() const { return std::tie(fences, window); }
+  auto fields() const { return std::tie(fences, window, flaps, quarantine); }
 };
 
 struct Spec {

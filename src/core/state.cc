@@ -1,5 +1,7 @@
 #include "core/state.h"
 
+#include <algorithm>
+
 #include "base/digest.h"
 
 namespace komainu::core {
@@ -17,7 +19,7 @@ bool PendingSpec::operator==(const PendingSpec& other) const {
 bool Durable::operator==(const Durable& other) const {
   return epoch == other.epoch && duties == other.duties && intents == other.intents &&
          given_up == other.given_up && suspended_monitors == other.suspended_monitors &&
-         was_healthy == other.was_healthy && same(spec, other.spec);
+         was_healthy == other.was_healthy && fences == other.fences && same(spec, other.spec);
 }
 
 PlaceSet State::may_run(GroupId id) const {
@@ -47,7 +49,7 @@ std::uint64_t State::digest() const {
 }
 
 Durable durable_part(const State& state, std::uint64_t epoch) {
-  Durable durable{.epoch = epoch, .spec = state.spec};
+  Durable durable{.epoch = epoch, .spec = state.spec, .fences = state.fences};
   for (const auto& [id, node] : state.nodes) {
     if (node.duty != Duty::kActive) durable.duties[id] = node.duty;
   }
@@ -65,6 +67,8 @@ Durable durable_part(const State& state, std::uint64_t epoch) {
 State cold_state(const SpecPtr& spec, const Durable& durable) {
   State state;
   state.lineage.epoch = durable.epoch;
+  state.fences = durable.fences;
+  if (!state.fences.empty()) state.clock = state.fences.back();
   install_spec(state, spec);
   for (const auto& [id, duty] : durable.duties) {
     if (auto it = state.nodes.find(id); it != state.nodes.end()) it->second.duty = duty;
@@ -82,6 +86,31 @@ State cold_state(const SpecPtr& spec, const Durable& durable) {
     if (auto it = state.monitors.find(id); it != state.monitors.end()) it->second.was_healthy = places;
   }
   return state;
+}
+
+namespace {
+
+constexpr std::uint32_t kMostDoublings = 4;
+
+// Steady since `since`, after so many failures.
+bool is_quarantined(const State& state, const FailCount& failures, Duration since) {
+  const Brakes& brakes = state.spec->brakes;
+  if (failures.count < brakes.flaps) return false;
+  const std::uint32_t doublings = std::min(failures.count - brakes.flaps, kMostDoublings);
+  return state.clock - since < brakes.quarantine * (1 << doublings);
+}
+
+}  // namespace
+
+bool is_unsteady(const State& state, const NodeState& node) {
+  return is_quarantined(state, node.losses, node.since);
+}
+
+bool is_unsteady(const State& state, const MonitorState& monitor, PlaceId place) {
+  const auto flaps = monitor.flaps.find(place);
+  const auto since = monitor.since.find(place);
+  if (flaps == monitor.flaps.end() || since == monitor.since.end()) return false;
+  return is_quarantined(state, flaps->second, since->second);
 }
 
 namespace {

@@ -158,12 +158,13 @@ struct NodeState {
   Duty duty = Duty::kActive;  // durable
   std::map<NodeId, FenceOrder> fences;         // open ones by executor; two only after a merge
   std::uint32_t fence_failures = 0;            // in a row; levels are tried in turn
+  FailCount losses;                            // lost or suspended; one is forgotten each `brakes.window`
   std::map<NodeId, std::uint64_t> links_down;  // as this node sees its links: peer → bits of dead links
   Cause cause;
   bool operator==(const NodeState&) const = default;
   auto fields() const {
     return std::tie(version, standing, incarnation, suspended, leaving, ring_member, since, duty, fences,
-                    fence_failures, links_down, cause);
+                    fence_failures, losses, links_down, cause);
   }
 };
 
@@ -175,8 +176,9 @@ struct MonitorState {
   std::map<PlaceId, std::string> evidence;  // of the last warning or failure; bounded by kMaxEvidence
   bool suspended = false;                   // by the operator; durable
   std::set<PlaceId> was_healthy;            // quiet until healthy once; durable
+  std::map<PlaceId, FailCount> flaps;       // times it came to fail; one is forgotten each `brakes.window`
   bool operator==(const MonitorState&) const = default;
-  auto fields() const { return std::tie(at, since, evidence, suspended, was_healthy); }
+  auto fields() const { return std::tie(at, since, evidence, suspended, was_healthy, flaps); }
 };
 
 inline constexpr std::size_t kMaxEvidence = 240;
@@ -247,13 +249,19 @@ struct Durable {
   std::vector<GroupId> given_up;
   std::vector<MonitorId> suspended_monitors;
   std::map<MonitorId, std::set<PlaceId>> was_healthy;
+  std::vector<Duration> fences;  // the brake's: State::clock goes on from the last of them
   bool operator==(const Durable& other) const;
   auto fields() const {
-    return std::tie(epoch, spec, duties, intents, given_up, suspended_monitors, was_healthy);
+    return std::tie(epoch, spec, duties, intents, given_up, suspended_monitors, was_healthy, fences);
   }
 };
 
 Durable durable_part(const State& state, std::uint64_t epoch);
+
+// Lost or silent so often of late that groups avoid it; ends once it has been steady for long enough.
+bool is_unsteady(const State& state, const NodeState& node);
+// The monitor came to fail so often there of late that a good result is not believed yet.
+bool is_unsteady(const State& state, const MonitorState& monitor, PlaceId place);
 
 // What a node knows when it starts: its configuration and its store. Nothing about who runs what.
 State cold_state(const SpecPtr& spec, const Durable& durable);

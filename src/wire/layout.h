@@ -119,7 +119,8 @@ inline constexpr auto kLayout<core::Timing> =
            FIELD(grace), FIELD(lease), FIELD(watchdog), FIELD(drain), FIELD(max_pause), FIELD(tick),
            FIELD(rank_delay), FIELD(fence_race));
 template <>
-inline constexpr auto kLayout<core::Brakes> = fields(FIELD(fences), FIELD(window));
+inline constexpr auto kLayout<core::Brakes> =
+    fields(FIELD(fences), FIELD(window), FIELD(flaps), FIELD(quarantine));
 template <>
 inline constexpr auto kLayout<core::Spec> =
     fields(FIELD(cluster), FIELD(version), FIELD(source).up_to(kMaxSource), FIELD(profile), FIELD(quorum),
@@ -148,12 +149,13 @@ inline constexpr auto kLayout<core::FenceOrder> =
     fields(FIELD(id), FIELD(executor), FIELD(executor_incarnation), FIELD(target_incarnation), FIELD(level),
            FIELD(cause));
 template <>
-inline constexpr auto kLayout<core::NodeState> = fields(
-    FIELD(version), FIELD(standing), FIELD(incarnation), FIELD(suspended), FIELD(leaving), FIELD(ring_member),
-    FIELD(since), FIELD(duty), FIELD(fences), FIELD(fence_failures), FIELD(links_down), FIELD(cause));
+inline constexpr auto kLayout<core::NodeState> =
+    fields(FIELD(version), FIELD(standing), FIELD(incarnation), FIELD(suspended), FIELD(leaving),
+           FIELD(ring_member), FIELD(since), FIELD(duty), FIELD(fences), FIELD(fence_failures), FIELD(losses),
+           FIELD(links_down), FIELD(cause));
 template <>
 inline constexpr auto kLayout<core::MonitorState> =
-    fields(FIELD(at), FIELD(since), FIELD(evidence), FIELD(suspended), FIELD(was_healthy));
+    fields(FIELD(at), FIELD(since), FIELD(evidence), FIELD(suspended), FIELD(was_healthy), FIELD(flaps));
 template <>
 inline constexpr auto kLayout<core::PendingSpec> =
     fields(FIELD(spec), FIELD(position), FIELD(cause), FIELD(request));
@@ -165,7 +167,7 @@ inline constexpr auto kLayout<core::State> =
 template <>
 inline constexpr auto kLayout<core::Durable> =
     fields(FIELD(epoch), FIELD(spec), FIELD(duties), FIELD(intents), FIELD(given_up),
-           FIELD(suspended_monitors), FIELD(was_healthy));
+           FIELD(suspended_monitors), FIELD(was_healthy), FIELD(fences));
 
 // ---- src/core/message.h
 

@@ -185,6 +185,8 @@ struct Kernel {
       return Refusal{name_of(state, fence.executor) + " cannot fence " + what};
     }
     if (!target.fences.empty() || target.standing == Standing::kSettled) return superseded();
+    if (is_last_healthy(state, fence.target))
+      return Refusal{what + " is the last healthy node: it is not fenced"};
     if (is_braked(state)) {
       return Refusal{"brake: " + std::to_string(state.fences.size()) +
                      " nodes were fenced in a short time; " + what + " is not (komainu fence confirm " +
@@ -240,8 +242,8 @@ struct Kernel {
     if (!known || node == state.nodes.end() || node->second.standing != Standing::kMember)
       return superseded();
     const std::string what = name_of(state, action.node);
-    if (state.members().size() < 2)
-      return Refusal{what + " is the last member: it is neither stopped nor restarted"};
+    if (is_last_healthy(state, action.node))
+      return Refusal{what + " is the last healthy node: it is neither stopped nor restarted"};
     if (action.action != FinalAction::kStopNode && action.action != FinalAction::kRestartOs) {
       return Refusal{"this is no action on a node"};
     }
@@ -273,6 +275,17 @@ struct Kernel {
 bool is_braked(const State& state) {
   return used_brake(state) >= state.spec->brakes.fences &&
          (state.fences.empty() || state.fences.back() != state.clock);
+}
+
+bool is_last_healthy(const State& state, NodeId node) {
+  auto healthy = [](const NodeState& known) {
+    return known.standing == Standing::kMember && !known.suspended && !known.leaving &&
+           known.duty == Duty::kActive && known.fences.empty();
+  };
+  const NodeState* known = state.node(node);
+  if (!known || known->standing != Standing::kMember || known->suspended) return false;
+  return std::ranges::none_of(
+      state.nodes, [&](const auto& entry) { return entry.first != node && healthy(entry.second); });
 }
 
 std::optional<Refusal> admit(State& state, const Proposal& proposal, const Context& context,

@@ -27,4 +27,8 @@ std::optional<Refusal> admit(State& state, const Proposal& proposal, const Conte
 // The brakes: no more fences and restarts in their window. Losses at one moment of stream time count once.
 bool is_braked(const State& state);
 
+// Without `node` no place would be left that can run groups: it is neither fenced for a group's sake, nor
+// restarted. What is silent is not healthy, and stands in nobody's way.
+bool is_last_healthy(const State& state, NodeId node);
+
 }  // namespace komainu::core

@@ -163,6 +163,27 @@ TEST(Admit, BrakesFencesButCountsOneCorrelatedLossOnce) {
   EXPECT_EQ(judge(state, fence(state, node(2), node(1))).refused, "");
 }
 
+TEST(Admit, NeitherFencesNorRestartsTheLastHealthyNode) {
+  Cluster cluster(2);
+  cluster.has_fencer();
+  const GroupId web = cluster.group("web").id;
+  cluster.does(web, node(1), Activity::kUnsafe);
+  auto refused = [&](const Proposal& proposal) { return judge(cluster.state(), proposal).refused; };
+  auto restart = [&] {
+    return NodeAction{node(1), FinalAction::kRestartOs, web, cluster.group_state(web).version};
+  };
+  EXPECT_EQ(refused(fence(cluster.state(), node(1), node(2))), "");
+  EXPECT_EQ(refused(restart()), "");
+
+  cluster.has_duty(node(2), Duty::kDrained);
+  EXPECT_EQ(refused(fence(cluster.state(), node(1), node(2))),
+            "node1 is the last healthy node: it is not fenced");
+  EXPECT_EQ(refused(restart()), "node1 is the last healthy node: it is neither stopped nor restarted");
+
+  cluster.suspends(node(1));
+  EXPECT_EQ(refused(fence(cluster.state(), node(1), node(2))), "") << "it does not answer: it is not healthy";
+}
+
 TEST(Admit, SettlesWithoutAFenceOnlyWhereThatIsSound) {
   Cluster cluster(3);
   State state = cluster.state();

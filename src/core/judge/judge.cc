@@ -41,6 +41,9 @@ constexpr Row kTable[] = {
     {.watch = {Watch::kFailure},
      .verdict = Verdict::kDegraded,
      .text = "a monitor fails here that is fine on other nodes"},
+    {.past = {Past::kUnsteady},
+     .verdict = Verdict::kDegraded,
+     .text = "was lost again and again: groups avoid it until it has been steady for a while"},
     {.links = {Links::kSomeDown}, .verdict = Verdict::kDegraded, .text = "a link of the cluster is down"},
     {.watch = {Watch::kSharedFailure},
      .verdict = Verdict::kDegraded,
@@ -108,7 +111,8 @@ Evidence evidence_about(const State& state, PlaceId place) {
                                  : Daemon::kAnswers,
       .ring = known->ring_member || known->standing == Standing::kMember ? Ring::kPresent : Ring::kAbsent,
       .fencing = known->fences.empty() ? Fencing::kNone : Fencing::kOpen,
-      .links = links_of(state, id, *known)};
+      .links = links_of(state, id, *known),
+      .past = is_unsteady(state, *known) ? Past::kUnsteady : Past::kSteady};
   std::uint32_t reached = 0;
   std::uint32_t missed = 0;
   for (const auto& [monitor_id, monitor] : state.monitors) {

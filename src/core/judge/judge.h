@@ -1,4 +1,4 @@
-// What the facts about a place amount to: one verdict, by a table that is data, printed in the manual and
+// What the facts about a place amount to: one verdict, by a table that is data and is
 // tested over all its inputs. `komainu status` shows the verdict; placement prefers places by it. Nothing is
 // fenced or stopped because of a verdict: the rules for that are in src/core/plan and src/core/admit.
 #pragma once
@@ -51,6 +51,8 @@ enum class Watch : std::uint8_t {
 inline constexpr int kWatches = 4;
 enum class Links : std::uint8_t { kUp, kSomeDown };  // of the cluster itself
 inline constexpr int kLinks = 2;
+enum class Past : std::uint8_t { kSteady, kUnsteady };  // lost again and again of late
+inline constexpr int kPasts = 2;
 inline constexpr int kStandings = 5;
 
 struct Evidence {
@@ -61,6 +63,7 @@ struct Evidence {
   Reach reach = Reach::kEverything;
   Watch watch = Watch::kFine;
   Links links = Links::kUp;
+  Past past = Past::kSteady;
   bool operator==(const Evidence&) const = default;
 };
 
@@ -90,13 +93,15 @@ struct Row {
   AnyOf<Reach> reach = {};
   AnyOf<Watch> watch = {};
   AnyOf<Links> links = {};
+  AnyOf<Past> past = {};
   Verdict verdict = Verdict::kUnknown;
   std::string_view text;  // for the administrator, after "node1: degraded: "
 
   constexpr bool matches(const Evidence& evidence) const {
     return standing.contains(evidence.standing) && daemon.contains(evidence.daemon) &&
            ring.contains(evidence.ring) && fencing.contains(evidence.fencing) &&
-           reach.contains(evidence.reach) && watch.contains(evidence.watch) && links.contains(evidence.links);
+           reach.contains(evidence.reach) && watch.contains(evidence.watch) &&
+           links.contains(evidence.links) && past.contains(evidence.past);
   }
 };
 

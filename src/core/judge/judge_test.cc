@@ -23,10 +23,11 @@ std::vector<Evidence> all_evidence() {
           for (int reach = 0; reach < kReaches; ++reach)
             for (int watch = 0; watch < kWatches; ++watch)
               for (int links = 0; links < kLinks; ++links)
-                all.push_back({static_cast<Standing>(standing), static_cast<Daemon>(daemon),
-                               static_cast<Ring>(ring), static_cast<Fencing>(fencing),
-                               static_cast<Reach>(reach), static_cast<Watch>(watch),
-                               static_cast<Links>(links)});
+                for (int past = 0; past < kPasts; ++past)
+                  all.push_back({static_cast<Standing>(standing), static_cast<Daemon>(daemon),
+                                 static_cast<Ring>(ring), static_cast<Fencing>(fencing),
+                                 static_cast<Reach>(reach), static_cast<Watch>(watch),
+                                 static_cast<Links>(links), static_cast<Past>(past)});
   return all;
 }
 
@@ -38,7 +39,7 @@ bool sure(const Evidence& evidence) {
 }
 
 TEST(EvidenceTable, DecidesEveryCombinationOfEvidence) {
-  ASSERT_EQ(all_evidence().size(), 5u * 3 * 2 * 2 * 3 * 4 * 2);
+  ASSERT_EQ(all_evidence().size(), 5u * 3 * 2 * 2 * 3 * 4 * 2 * 2);
   for (const Evidence& evidence : all_evidence()) {
     bool matched = false;
     for (const Row& row : evidence_table()) matched = matched || row.matches(evidence);
@@ -78,11 +79,12 @@ TEST(EvidenceTable, CallsAMemberHealthyOnlyWhenNothingIsWrong) {
 TEST(EvidenceTable, NeverJudgesBetterWhenOneKindOfEvidenceOfAMemberGetsWorse) {
   for (const Evidence& evidence : all_evidence()) {
     if (evidence.standing != Standing::kMember) continue;
-    std::vector<Evidence> worse(4, evidence);
+    std::vector<Evidence> worse(5, evidence);
     worse[0].reach = Reach::kNothing;
     worse[1].watch = Watch::kFailure;
     worse[2].links = Links::kSomeDown;
     worse[3].daemon = Daemon::kSilent;
+    worse[4].past = Past::kUnsteady;
     for (const Evidence& other : worse) EXPECT_GE(judge(other).verdict, judge(evidence).verdict);
   }
 }

@@ -7,8 +7,9 @@ namespace komainu::core {
 
 Places::Places(const State& state) {
   for (const auto& [id, node] : state.nodes) {
-    if (node.standing != Standing::kMember || node.suspended || !state.spec->node(id)) continue;
     const PlaceId place = Spec::place_of(id);
+    if (is_unsteady(state, node)) unsteady.insert(place);
+    if (node.standing != Standing::kMember || node.suspended || !state.spec->node(id)) continue;
     answering.insert(place);
     if (node.leaving || !node.fences.empty()) continue;
     able.insert(place);
@@ -25,6 +26,7 @@ Places::Places(const State& state) {
     }
     for (const auto& [place, health] : monitor.at) {
       if (health == Health::kFailed) watched.failed.insert(place);
+      if (is_unsteady(state, monitor, place)) continue;
       if (health == Health::kHealthy || health == Health::kWarning) watched.fine.insert(place);
       if (health == Health::kHealthy) watched.healthy.insert(place);
     }

@@ -22,7 +22,7 @@ struct Watched {
   const Monitor* monitor = nullptr;
   std::span<const GroupId> affects;  // ascending: the configuration's own, or `sorted`
   std::vector<GroupId> sorted;
-  PlaceSet fine;  // healthy or warning: known to work
+  PlaceSet fine;  // healthy or warning, and steady: known to work
   PlaceSet healthy;
   PlaceSet failed;
   PlaceSet steady;  // failed or working for longer than common_mode_wait: the other places would say so, too
@@ -40,6 +40,7 @@ struct Places {
   PlaceSet able;
   // … nor by the operator.
   PlaceSet taking;
+  PlaceSet unsteady;              // of all nodes
   std::vector<Watched> monitors;  // those with `affects` that are not suspended
 };
 

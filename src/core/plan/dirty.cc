@@ -15,6 +15,17 @@ bool changes_with_time(const GroupState& group) {
          });
 }
 
+// A quarantine ends.
+bool something_settles_with_time(const State& state) {
+  const std::uint32_t flaps = state.spec->brakes.flaps;
+  return std::ranges::any_of(state.nodes,
+                             [&](const auto& entry) { return entry.second.losses.count >= flaps; }) ||
+         std::ranges::any_of(state.monitors, [&](const auto& entry) {
+           return std::ranges::any_of(entry.second.flaps,
+                                      [&](const auto& at) { return at.second.count >= flaps; });
+         });
+}
+
 }  // namespace
 
 void DirtyGroups::note(const State& before, const Message& message) {
@@ -56,6 +67,7 @@ void DirtyGroups::note(const State& before, const Fact& fact) {
     for (const auto& [id, group] : before.groups) {
       if (changes_with_time(group)) some_.insert(id);
     }
+    if (something_settles_with_time(before)) all();
   } else {
     all();
   }

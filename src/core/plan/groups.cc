@@ -329,8 +329,7 @@ void GroupPlanner::end_ladder(const Subject& subject, PlaceId here, const Ladder
       return stop(subject, here, why, {.gives_up = true});
     case FinalAction::kStopNode:
     case FinalAction::kRestartOs:
-      // The last member is neither stopped nor restarted.
-      if (!places_.able.contains(here) || state_.members().size() < 2) return;
+      if (!places_.able.contains(here) || is_last_healthy(state_, node)) return;
       if (ladder.then == FinalAction::kRestartOs && is_braked(state_)) return;
       plans_.actions.try_emplace(node, Planned{NodeAction{.node = node,
                                                           .action = ladder.then,

@@ -65,7 +65,7 @@ class NodePlanner {
     if (state_.spec->fencing.empty()) return take_for_stopped(id, node, *grounds);
     const std::optional<std::uint32_t> level = next_level(id, node);
     const std::optional<NodeId> executor = executor_for(id);
-    if (!level || !executor || braked_) return std::nullopt;
+    if (!level || !executor || braked_ || is_last_healthy(state_, id)) return std::nullopt;
     return Planned{FenceNode{.target = id,
                              .incarnation = node.incarnation,
                              .node_version = node.version,

@@ -52,6 +52,14 @@ TEST(Fencing, LeavesANodeAloneThatNobodyNeedsFenced) {
   EXPECT_THAT(plans(pair), IsEmpty());
 }
 
+TEST(Fencing, SparesTheLastHealthyNode) {
+  Pair pair;
+  pair.does(pair.db, node(1), Activity::kUnsafe);
+  EXPECT_THAT(plans(pair, node(2)), ElementsAre("node2 fences node1 by level 0: it could not stop db"));
+  pair.has_duty(node(2), Duty::kStandby);
+  EXPECT_THAT(plans(pair, node(2)), IsEmpty());
+}
+
 TEST(Fencing, LeavesANodeAloneWhoseGroupsTheOperatorWantsStopped) {
   Pair pair;
   pair.loses(node(1));

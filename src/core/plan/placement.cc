@@ -112,6 +112,7 @@ Rank Placement::rank_of(PlaceId place) const {
   }
   const bool here = heading_.contains(place);
   rank.other_than_asked = known_.intent.move_to && *known_.intent.move_to != place;
+  rank.unsteady = board_.places().unsteady.contains(place);
   rank.failures = failures(place);
   rank.preference = preference(place);
   rank.moves = !here && !heading_.empty();
@@ -144,7 +145,8 @@ bool Placement::cures(PlaceId to, PlaceId from) const {
 }
 
 bool Placement::is_known_good(PlaceId place) const {
-  return std::ranges::all_of(monitors_,
+  return !board_.places().unsteady.contains(place) &&
+         std::ranges::all_of(monitors_,
                              [&](const Watched* watched) { return watched->fine.contains(place); });
 }
 
@@ -208,6 +210,7 @@ std::string merits(const Rank& rank) {
   std::string text = fmt::format("preference {}", rank.preference + 1);
   if (rank.failing > 0)
     text += fmt::format(", {} monitor{} failing", rank.failing, rank.failing == 1 ? "" : "s");
+  if (rank.unsteady) text += ", unsteady";
   if (rank.failures > 0)
     text += fmt::format(", failed there {} time{}", rank.failures, rank.failures == 1 ? "" : "s");
   if (rank.strangers < 0) text += fmt::format(", near {} of its groups", -rank.strangers);

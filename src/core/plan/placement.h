@@ -37,6 +37,7 @@ struct Obstacle {
 struct Rank {
   std::uint32_t failing = 0;      // monitors that judge the group's places and fail there
   bool other_than_asked = false;  // the operator asked for another place
+  bool unsteady = false;          // the node was lost again and again
   std::uint32_t failures = 0;     // of the group there, not forgotten yet
   std::uint32_t preference = 0;   // position in `prefer`; behind all of them if not named
   bool moves = false;             // it is somewhere else now
@@ -89,7 +90,7 @@ class Placement {
   bool is_no_worse(PlaceId to, PlaceId from) const;
   // … and something that fails at `from` is known to work at `to`. What fails at both is no reason to move.
   bool cures(PlaceId to, PlaceId from) const;
-  // Everything is known to work there.
+  // Everything is known to work there, and has for a while.
   bool is_known_good(PlaceId place) const;
   // A monitor that fails here, for the reason given to the administrator.
   const Monitor* failing_at(PlaceId place) const;

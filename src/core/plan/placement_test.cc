@@ -218,6 +218,37 @@ TEST(Placement, FollowsTheOperatorBeforeThePreference) {
   EXPECT_THAT(plans(cluster), ElementsAre("start db on node1")) << "rather there than nowhere";
 }
 
+TEST(Placement, AvoidsANodeThatIsLostAgainAndAgainUntilItIsSteady) {
+  Cluster cluster(2);
+  const GroupId db = cluster.group("db", {node(1), node(2)}).id;
+  cluster.node_state(node(1)).losses = {3, {}};
+  cluster.node_state(node(1)).since = cluster.state().clock;
+  EXPECT_THAT(plans(cluster), ElementsAre("start db on node2"));
+  EXPECT_EQ(explained(cluster, db).back(), "node1: preference 1, unsteady, 1 group then");
+  cluster.passes(cluster.spec.brakes.quarantine);
+  EXPECT_THAT(plans(cluster), ElementsAre("start db on node1"));
+
+  cluster.node_state(node(1)).losses = {4, {}};
+  EXPECT_THAT(plans(cluster), ElementsAre("start db on node2")) << "twice as long after one more";
+  cluster.stands(node(2), Standing::kSettled);
+  EXPECT_THAT(plans(cluster), ElementsAre("start db on node1")) << "better there than nowhere";
+}
+
+TEST(Placement, MovesNothingForAMonitorThatIsUnsteadyOnTheOtherPlace) {
+  Cluster cluster(2);
+  const GroupId db = cluster.group("db", {node(1), node(2)}).id;
+  const MonitorId lan = cluster.monitor("lan", {db}).id;
+  cluster.runs(db, node(1));
+  cluster.reports(lan, node(1), Health::kFailed);
+  cluster.reports(lan, node(2), Health::kHealthy);
+  cluster.edit().monitors.at(lan).since[place(2)] = cluster.state().clock - 1s;
+  EXPECT_THAT(plans(cluster), ElementsAre("stop db on node1: lan failed on node1"));
+  cluster.edit().monitors.at(lan).flaps[place(2)] = {3, {}};
+  EXPECT_THAT(plans(cluster), IsEmpty());
+  cluster.passes(cluster.spec.brakes.quarantine);
+  EXPECT_THAT(plans(cluster), ElementsAre("stop db on node1: lan failed on node1"));
+}
+
 TEST(Placement, ExplainsWhatSpeaksForAndAgainstEachPlace) {
   Cluster cluster(3);
   Group& db = cluster.group("db", {node(1), node(2)});

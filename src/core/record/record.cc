@@ -141,6 +141,8 @@ struct Recorder {
     monitor.at[result.place] = result.health;
     const bool turned = (before == Health::kFailed) != (result.health == Health::kFailed);
     if (turned || before == Health::kUnknown) monitor.since[result.place] = state.clock;
+    if (turned && before != Health::kUnknown && result.health == Health::kFailed)
+      note_flap(*configured, monitor, result);
     if (result.health == Health::kHealthy) {
       monitor.evidence.erase(result.place);
       monitor.was_healthy.insert(result.place);
@@ -177,6 +179,17 @@ struct Recorder {
                                  monitor.name + " fails on every node: a fault that all share; nothing is "
                                                 "moved for it"});
     }
+  }
+  void note_flap(const Monitor& configured, MonitorState& monitor, const MonitorResult& result) {
+    FailCount& flaps = monitor.flaps[result.place];
+    count(flaps);
+    if (flaps.count != state.spec->brakes.flaps || configured.affects.empty()) return;
+    effects.emplace_back(Event{
+        Severity::kWarning, EventKind::kMonitor, context.cause, context.from, configured.group, configured.id,
+        configured.name + " on " + name_of(state, result.place) +
+            " is unsteady: its good results there are not believed for a while (komainu "
+            "monitor resume " +
+            configured.name + " ends that)"});
   }
   bool fails_everywhere(const Monitor& monitor) const {
     const NodeSet members = state.members();
@@ -243,6 +256,8 @@ struct Recorder {
     state.ticks = tick.number;
     state.clock += std::clamp(tick.elapsed, Duration{0}, kLongestTick);
     for (auto& [id, known] : state.groups) decay(id, known);
+    for (auto& [id, node] : state.nodes) forget(node.losses, state.spec->brakes.window);
+    for (auto& [id, monitor] : state.monitors) forget_all(monitor.flaps, state.spec->brakes.window);
     std::erase_if(state.fences, [&](Duration at) { return state.clock - at > state.spec->brakes.window; });
     if (state.cold && (state.unknown_places().empty() ||
                        state.clock - state.cold_since >= state.spec->timing.startup_wait)) {
@@ -250,27 +265,30 @@ struct Recorder {
     }
   }
 
+  // One failure is forgotten for each period without a new one; true: something was.
+  bool forget(FailCount& counter, Duration period) const {
+    bool changed = false;
+    while (counter.count > 0 && state.clock - counter.last >= period) {
+      --counter.count;
+      counter.last += period;
+      changed = true;
+    }
+    return changed;
+  }
+  template <class Key>
+  bool forget_all(std::map<Key, FailCount>& counters, Duration period) const {
+    bool changed = false;
+    for (auto& [key, counter] : counters) changed |= forget(counter, period);
+    if (changed) std::erase_if(counters, [](const auto& entry) { return entry.second.count == 0; });
+    return changed;
+  }
   void decay(GroupId id, GroupState& known) {
     const Group* configured = state.spec->group(id);
-    if (!configured || (known.failed_at.empty() && known.restarts.empty() && known.failovers.count == 0))
-      return;
+    if (!configured) return;
     const Duration period = std::max(configured->on_failure.forget_after, Duration{1s});
-    bool changed = false;
-    auto forget = [&](FailCount& counter) {
-      while (counter.count > 0 && state.clock - counter.last >= period) {
-        --counter.count;
-        counter.last += period;
-        changed = true;
-      }
-      return counter.count == 0;
-    };
-    auto forget_all = [&](auto& counters) {
-      for (auto it = counters.begin(); it != counters.end();)
-        it = forget(it->second) ? counters.erase(it) : next(it);
-    };
-    forget_all(known.failed_at);
-    forget_all(known.restarts);
-    forget(known.failovers);
+    bool changed = forget_all(known.failed_at, period);
+    changed |= forget_all(known.restarts, period);
+    changed |= forget(known.failovers, period);
     if (changed) ++known.version;
   }
 
@@ -378,6 +396,7 @@ struct Recorder {
     auto it = state.nodes.find(duty.node);
     if (it == state.nodes.end()) return answer(request, false, "there is no such node");
     it->second.duty = duty.duty;
+    if (duty.duty == Duty::kActive) it->second.losses = {};
     it->second.cause = context.cause;
     ++it->second.version;
     const std::string text = kWords[static_cast<int>(duty.duty)] + name_of(state, duty.node);
@@ -388,6 +407,7 @@ struct Recorder {
     auto it = state.monitors.find(suspend.monitor);
     if (it == state.monitors.end()) return answer(request, false, "there is no such monitor");
     it->second.suspended = suspend.suspended;
+    if (!suspend.suspended) it->second.flaps.clear();
     const std::string text = (suspend.suspended ? "suspend " : "resume ") + name_of(state, suspend.monitor);
     effects.emplace_back(Event{Severity::kInfo, EventKind::kOperator, context.cause, std::nullopt,
                                std::nullopt, suspend.monitor, request.operator_name + ": " + text});
@@ -473,6 +493,17 @@ std::string cannot_apply(const State& state, const Spec& next) {
     }
   }
   return {};
+}
+
+void note_loss(State& state, NodeId node, Effects& effects) {
+  FailCount& losses = state.nodes.at(node).losses;
+  ++losses.count;
+  losses.last = state.clock;
+  if (losses.count != state.spec->brakes.flaps) return;
+  const std::string name = name_of(state, node);
+  node_event(effects, Severity::kAlarm, EventKind::kNode, {}, node,
+             name + " is unsteady: groups avoid it until it has been here for a while (komainu node resume " +
+                 name + " ends that)");
 }
 
 void settle(State& state, NodeId node, const std::string& why, const Context& context, Effects& effects) {

@@ -21,6 +21,9 @@ void record(State& state, const Fact& fact, const Context& context, Effects& eff
 // Why this configuration cannot replace the active one now; empty: it can.
 std::string cannot_apply(const State& state, const Spec& next);
 
+// A member has been lost, or stopped answering: too often, and groups avoid it.
+void note_loss(State& state, NodeId node, Effects& effects);
+
 // A node surely runs nothing any more: fenced and confirmed, lease over, or the operator's word.
 void settle(State& state, NodeId node, const std::string& why, const Context& context, Effects& effects);
 

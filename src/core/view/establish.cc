@@ -4,6 +4,7 @@
 #include <tuple>
 
 #include "core/record/events.h"
+#include "core/record/record.h"
 #include "core/rules.h"
 
 namespace komainu::core {
@@ -118,6 +119,8 @@ struct Merge {
       const Standing standing = standing_of(id, node, unknowable, agreed);
       const Incarnation incarnation = present(id) ? gathering.incarnations.at(id) : node.incarnation;
       if (standing != node.standing) tell(id, node.standing, standing);
+      const bool lost = standing == Standing::kLost || standing == Standing::kUnknown;
+      if (node.standing == Standing::kMember && lost) note_loss(state, id, effects);
       if (standing != node.standing || incarnation != node.incarnation || node.suspended) {
         ++node.version;
         node.since = state.clock;
@@ -159,22 +162,29 @@ struct Merge {
       }
       if (group.trouble && group.activity(group.trouble->place) != Activity::kOnline) group.trouble.reset();
       group.end_move();
+      end_double(id, group);
       if (!(group == before)) ++group.version;
-      tell_double(id, group);
     }
   }
 
-  void tell_double(GroupId id, const GroupState& group) {
+  // Online twice: it stays where the members come from whose state goes on, if that is one; the others must
+  // stop it. Where that says nothing, all must, and so with data, which both may have written (plan's
+  // keeper).
+  void end_double(GroupId id, GroupState& group) {
+    NodeSet online;
     std::string names;
-    int online = 0;
     for (const auto& [node, hello] : gathering.hellos) {
       auto held = hello.holds.find(id);
       if (held == hello.holds.end() || held->second != Activity::kOnline) continue;
-      names += (online++ == 0 ? "" : " and ") + name_of(state, node);
+      names += (online.empty() ? "" : " and ") + name_of(state, node);
+      online.insert(node);
     }
-    if (online < 2) return;
+    if (online.size() < 2) return;
     group_event(effects, Severity::kAlarm, EventKind::kGroup, group.cause, id, std::nullopt,
                 name_of(state, id) + " is online on " + names + " at once");
+    const NodeSet keep = online & succession.knowing;
+    if (succession.conflict || keep.size() != 1) return;
+    for (NodeId node : online - keep) group.at[Spec::place_of(node)] = Activity::kFailed;
   }
 
   // An open fence ends when its executor, present again, does not report it, or is itself known to be off.

@@ -168,6 +168,47 @@ TEST(Establish, SoundsTheAlarmWhenAGroupIsOnlineTwice) {
   EXPECT_TRUE(alarmed);
 }
 
+// What the members of a merge, each of which runs the group, are told to do with it.
+GroupState merged(const Hello& one, const Hello& two) {
+  Cluster cluster(2);
+  const GroupId web = cluster.group("web").id;
+  Gathering gathering = gather({{node(1), one}, {node(2), two}});
+  for (auto& [id, hello] : gathering.hellos) hello.holds[web] = Activity::kOnline;
+  return established(cluster.state(), gathering).groups.at(web);
+}
+
+TEST(Establish, LetsAGroupThatIsOnlineTwiceStayWhereTheStateComesFrom) {
+  const GroupState kept = merged(live(7), live(6));
+  EXPECT_EQ(kept.activity(place(1)), Activity::kOnline);
+  EXPECT_EQ(kept.activity(place(2)), Activity::kFailed);
+}
+
+TEST(Establish, LetsItStayNowhereWhereThatIsNotToBeTold) {
+  for (const auto& [one, two] :
+       {std::pair(live(6), live(6)), std::pair(live(6, 10, kOld), live(6, 10, kOther)),
+        std::pair(cold(6), cold(6)), std::pair(live(5), cold(6))}) {
+    const GroupState group = merged(one, two);
+    EXPECT_EQ(group.activity(place(1)), Activity::kOnline);
+    EXPECT_EQ(group.activity(place(2)), Activity::kOnline);
+  }
+}
+
+TEST(Establish, CountsTheLossesOfMembersButNotOfThoseThatLeft) {
+  Cluster cluster(3);
+  Effects effects;
+  const Gathering alone = gather({{node(1), live(6)}});
+  cluster.node_state(node(3)).leaving = true;
+  State state = cluster.state();
+  for (std::uint32_t times = 1; times <= 3; ++times) {
+    state.nodes.at(node(2)).standing = state.nodes.at(node(3)).standing = Standing::kMember;
+    state.nodes.at(node(3)).leaving = true;
+    state = establish(state, alone, succession(alone), effects);
+    EXPECT_EQ(state.nodes.at(node(2)).losses.count, times);
+  }
+  EXPECT_EQ(state.nodes.at(node(3)).losses.count, 0u);
+  EXPECT_TRUE(is_unsteady(state, state.nodes.at(node(2))));
+}
+
 TEST(Establish, KeepsAFenceOpenUntilItsExecutorSaysOtherwise) {
   Cluster cluster(3);
   cluster.has_fencer();

@@ -1,0 +1,95 @@
+#include "core/record/record.h"
+
+#include <gtest/gtest.h>
+
+#include "core/testing.h"
+
+namespace komainu::core {
+namespace {
+
+using testing::Cluster;
+using testing::node;
+using testing::place;
+
+// A cluster whose members report, and a planner who sends the time round.
+struct Reporting : Cluster {
+  Reporting() : Cluster(2) {
+    db = group("db", {node(1), node(2)}).id;
+    lan = monitor("lan", {db}).id;
+  }
+  void says(NodeId from, const Fact& fact) {
+    const Context context{node(1), from, incarnation(from), OrderId{{{1, 4}, 1}, ++position}, {}};
+    record(edit(), fact, context, effects);
+  }
+  void finds(NodeId from, Health health) {
+    says(from, MonitorResult{lan, Spec::place_of(from), health, "it"});
+  }
+  void time_passes(Duration time) {
+    for (; time > Duration{0}; time -= 5s)
+      says(node(1), Tick{edit().ticks + 1, std::min<Duration>(time, 5s)});
+  }
+  bool is_believed_at(NodeId where) {
+    return !is_unsteady(state(), state().monitors.at(lan), Spec::place_of(where));
+  }
+
+  GroupId db;
+  MonitorId lan;
+  Effects effects;
+  std::uint64_t position = 0;
+};
+
+TEST(Record, TakesAMonitorForUnsteadyThatFailsAgainAndAgain) {
+  Reporting cluster;
+  for (std::uint32_t times = 0; times < cluster.spec.brakes.flaps; ++times) {
+    EXPECT_TRUE(cluster.is_believed_at(node(2)));
+    cluster.finds(node(2), Health::kHealthy);
+    cluster.finds(node(2), Health::kFailed);
+  }
+  cluster.finds(node(2), Health::kHealthy);
+  EXPECT_FALSE(cluster.is_believed_at(node(2)));
+  EXPECT_TRUE(cluster.is_believed_at(node(1)));
+  cluster.time_passes(cluster.spec.brakes.quarantine);
+  EXPECT_TRUE(cluster.is_believed_at(node(2)));
+}
+
+TEST(Record, BelievesAMonitorAgainThatTheOperatorResumes) {
+  Reporting cluster;
+  for (int times = 0; times < 3; ++times) {
+    cluster.finds(node(2), Health::kHealthy);
+    cluster.finds(node(2), Health::kFailed);
+  }
+  cluster.finds(node(2), Health::kHealthy);
+  cluster.says(node(1), Request{1, "root", MonitorSuspend{cluster.lan, false}});
+  EXPECT_TRUE(cluster.is_believed_at(node(2)));
+}
+
+TEST(Record, ForgetsLossesOneByOne) {
+  Reporting cluster;
+  for (int times = 0; times < 3; ++times) note_loss(cluster.edit(), node(2), cluster.effects);
+  const NodeState& lost = cluster.node_state(node(2));
+  EXPECT_TRUE(is_unsteady(cluster.state(), lost));
+  cluster.time_passes(cluster.spec.brakes.window);
+  EXPECT_EQ(lost.losses.count, 2u);
+  cluster.time_passes(2 * cluster.spec.brakes.window);
+  EXPECT_EQ(lost.losses.count, 0u);
+}
+
+TEST(Record, ForgetsTheLossesOfANodeThatTheOperatorResumes) {
+  Reporting cluster;
+  for (int times = 0; times < 3; ++times) note_loss(cluster.edit(), node(2), cluster.effects);
+  cluster.says(node(1), Request{1, "root", NodeDuty{node(2), Duty::kActive}});
+  EXPECT_FALSE(is_unsteady(cluster.state(), cluster.node_state(node(2))));
+}
+
+TEST(Durable, KeepsTheBrakeOverAColdStart) {
+  Reporting cluster;
+  cluster.passes(100s);
+  cluster.edit().fences = {40s, 90s};
+  const State& before = cluster.state();
+  const State after = cold_state(before.spec, durable_part(before, 7));
+  EXPECT_EQ(after.fences, before.fences);
+  EXPECT_EQ(after.clock, Duration{90s}) << "time that nobody counted does not release it";
+}
+
+}  // namespace
+}  // namespace komainu::core
