@@ -27,8 +27,7 @@ namespace komainu::core {
 struct Hello {
   std::uint64_t boot = 0;      // digest of the boot id: another one means that the node was down between
   bool live = false;           // carries the state of an established view of this incarnation
-  std::uint64_t epoch = 0;     // live: of its state; cold: of its store
-  ViewId lineage_view;         // live: the view that raised the epoch
+  Lineage lineage;             // live: of its state; cold: of its store
   std::uint64_t position = 0;  // live: applied messages since then
   std::uint64_t state_digest = 0;
   std::uint64_t spec_version = 0;
@@ -38,8 +37,8 @@ struct Hello {
   std::map<GroupId, Activity> holds;  // every group that is not known to be stopped here
   std::map<NodeId, OrderId> fencing;  // fences that this node has begun and not ended: target → order
   auto fields() const {
-    return std::tie(boot, live, epoch, lineage_view, position, state_digest, spec_version, spec_digest,
-                    settled, decision_version, holds, fencing);
+    return std::tie(boot, live, lineage, position, state_digest, spec_version, spec_digest, settled,
+                    decision_version, holds, fencing);
   }
 };
 

@@ -118,6 +118,7 @@ struct Replica::Impl {
   LocalTime now;
   LocalTime last_step;
   LocalTime opened;     // the present round
+  LocalTime greeted;    // when this node said its Hello in it
   LocalTime last_flow;  // when an own message came back in an established view
   LocalTime last_tick_seen;
   LocalTime last_batch;
@@ -241,6 +242,7 @@ struct Replica::Impl {
     if (!quorate() || !members.contains(options.self)) return;
     phase = Phase::kGathering;
     hello_said = true;
+    greeted = now;
     send(own_hello());
     try_establish();
   }
@@ -248,8 +250,7 @@ struct Replica::Impl {
     Hello hello;
     hello.boot = options.boot;
     hello.live = live;
-    hello.epoch = live ? state.lineage.epoch : durable.epoch;
-    hello.lineage_view = state.lineage.view;
+    hello.lineage = live ? state.lineage : durable.lineage;
     hello.position = position;
     hello.state_digest = state.digest();
     hello.spec_version = state.spec->version;
@@ -319,7 +320,9 @@ struct Replica::Impl {
     alive_sent.clear();
     alive_at.clear();
     last_flow = last_tick_seen = last_alive = now;
-    lease_until = now + timing().lease;
+    // Its Hello was its last sign of life to the others; how long the word of the establishment was under
+    // way, or how long this daemon slept over it, nobody can say.
+    lease_until = greeted + timing().lease;
     checkpoint();
     for (const auto& [id, node] : state.nodes) {
       const bool gone = node.standing == Standing::kLost || node.standing == Standing::kUnknown;
@@ -598,7 +601,10 @@ struct Replica::Impl {
       const GroupId id = it->group;
       const bool latest = group.order && group.order->id == OrderId{view, it->position};
       it = waiting.erase(it);
-      if (latest) begin(id, *group.order);
+      if (latest)
+        begin(id, *group.order);
+      else
+        out.emplace_back(Probe{id});  // it says that nothing came of the one that was replaced
     }
     std::erase_if(waiting_fences, [&](const WaitingFence& fence) {
       const NodeState& target = state.nodes.at(fence.target);
@@ -623,7 +629,8 @@ struct Replica::Impl {
   void activate_spec() {
     if (!state.pending_spec || !ackers(state.pending_spec->position, true).includes(state.members())) return;
     const PendingSpec pending = *std::exchange(state.pending_spec, std::nullopt);
-    plan_again = true;
+    // The state changes here: acknowledgements that are under way speak of the one before.
+    next_position();
     // What it was checked against may have changed since: a group that it removes was started, say.
     if (const std::string why = cannot_apply(state, *pending.spec); !why.empty()) {
       checkpoint();
@@ -742,12 +749,12 @@ struct Replica::Impl {
   // ---- the store
 
   void write(std::uint64_t at) {
-    durable = durable_part(state, state.lineage.epoch);
+    durable = durable_part(state);
     writing.push_back({++next_token, at});
     out.emplace_back(Store{durable, next_token});
   }
   void write_if_changed() {
-    if (durable_part(state, state.lineage.epoch) == durable) return;
+    if (durable_part(state) == durable) return;
     write(position);
     ack_now = true;
   }
@@ -851,8 +858,6 @@ struct Replica::Impl {
     if (gap <= timing().suspend_after / 2) return;
     behind.clear();
     opened = std::max(opened, now - timing().suspend_after / 2);
-    if (uses_lease() && gap > timing().lease / 2 && now > lease_until && !held.empty())
-      yield("this machine was paused");
   }
   void prod_silent() {
     if (!hello_said || now - opened < timing().suspend_after || now - last_prod < timing().suspend_after)
@@ -907,14 +912,13 @@ struct Replica::Impl {
       if (alive_sent.size() > 64) alive_sent.erase(alive_sent.begin());
       send(Alive{alive_number});
     }
-    if (now > lease_until && !held.empty()) yield("the lease has run out");
     if (rank() != 0) return;
     // 1 % is the drift that docs/protocol.md assumes of CLOCK_BOOTTIME.
     const Duration wait =
         (timing().lease + timing().watchdog + timing().drain + timing().max_pause) * 101 / 100;
     for (const auto& [id, since] : gone_since) {
       const NodeState& node = state.nodes.at(id);
-      if (now - since < wait || node.standing == Standing::kUnknown) continue;
+      if (now - since < wait || node.standing == Standing::kUnknown || !lease_ends(spec(), node)) continue;
       propose(Proposal{SettleNode{id, node.incarnation, node.version, SettleNode::Why::kLeaseOver}},
               node.cause);
     }
@@ -943,12 +947,16 @@ struct Replica::Impl {
   void yield(const std::string& why) {
     if (yielded) return;
     yielded = true;
-    waiting.clear();
     executing.clear();
     for (const auto& [id, group] : state.groups) {
       if (group.order && group.order->executor == options.self) cut_short[id] = group.order->id;
     }
     out.emplace_back(Yield{why});
+    // Where nothing runs, nothing is stopped, and nobody would say what came of the order.
+    for (const WaitingStart& start : std::exchange(waiting, {})) out.emplace_back(Probe{start.group});
+    for (auto& [id, activity] : held) {
+      if (activity == Activity::kOnline || activity == Activity::kFailed) activity = Activity::kStopping;
+    }
     tell(Severity::kAlarm, EventKind::kProtocol, name_of(state, options.self) + " stops its groups: " + why,
          options.self);
   }
@@ -993,6 +1001,8 @@ struct Replica::Impl {
     }
     out.clear();
     if (!dead) {
+      // Before anything that has come meanwhile is acted on.
+      if (uses_lease() && established() && now > lease_until && !held.empty()) yield("the lease has run out");
       std::visit([&](const auto& what) { on(what); }, input);
       if (!dead && established()) step_down_if_settled();
       if (!dead && established()) {
@@ -1048,7 +1058,7 @@ std::uint64_t Replica::Impl::digest() const {
   add(d, last_prod);
   add(d, yielded);
   add(d, options.incarnation);
-  add(d, durable.epoch);
+  add(d, durable.lineage);
   return d.value();
 }
 

@@ -64,6 +64,10 @@ class Ring {
     give(from, Observed{std::move(fact)});
     flow();
   }
+  void hold_now() {
+    for (const auto& held : std::exchange(held_back_, {})) stores_.push_back(held);
+    flow();
+  }
   // Time passes on all nodes, in the steps of their timers.
   void wait(Duration duration) {
     for (const LocalTime end = now_ + duration; now_ < end;) {
@@ -80,8 +84,9 @@ class Ring {
   std::vector<std::pair<NodeId, GroupId>> prepared;
   NodeSet rejoined;
   NodeSet broken_disks;
-  NodeSet refusing;  // these cannot hold a proposed configuration
-  NodeSet deaf;      // these hear nothing
+  NodeSet refusing;      // these cannot hold a proposed configuration
+  NodeSet holding_back;  // these do so later, by hold_now()
+  NodeSet deaf;          // these hear nothing
 
  private:
   void give(NodeId id, const Input& input) {
@@ -99,6 +104,7 @@ class Ring {
     }
   }
   void hold(NodeId id, const SpecProposed& proposed) {
+    if (holding_back.contains(id)) return held_back_.push_back({id, proposed.token});
     if (!refusing.contains(id)) return stores_.push_back({id, proposed.token});
     refusals_.push_back({id, ConfigRefuse{proposed.spec->version, "no such driver"}});
   }
@@ -130,6 +136,7 @@ class Ring {
   std::deque<Message> log_;
   std::deque<std::pair<NodeId, std::uint64_t>> stores_;
   std::deque<std::pair<NodeId, ConfigRefuse>> refusals_;
+  std::vector<std::pair<NodeId, std::uint64_t>> held_back_;
   std::vector<Message> missed_;
   NodeSet members_;
   std::uint64_t next_incarnation_ = 0;
@@ -432,6 +439,36 @@ TEST(Replica, TakesNobodysWordThatANodeIsOffWhoseCorosyncIsInTheRing) {
   ring.report(n1, Request{1, "root", FenceConfirm{n3}});
   ASSERT_EQ(ring.answers.size(), 1u);
   EXPECT_FALSE(ring.answers[0].accepted);
+}
+
+// The state changes at the acknowledgement that completes "all hold it"; one that was sent before that, and
+// is ordered after it, speaks of the state before.
+TEST(Replica, ComparesNoStateOfBeforeAConfigurationWithOneOfAfter) {
+  Cluster cluster(2);
+  const GroupId web = cluster.group("web").id;
+  const GroupId db = cluster.group("db").id;
+  Ring ring(cluster.spec);
+  ring.form({n1, n2}, 4);
+  ring.report(n1, GroupReport{web, Spec::place_of(n1), {}, Activity::kOnline});
+  ring.report(n2, GroupReport{db, Spec::place_of(n2), {}, Activity::kOnline});
+  ring.holding_back = {n2};
+  cluster.spec.brakes.fences = 7;
+  ring.report(n1, Request{7, "root", ConfigApply{std::make_shared<const Spec>(cluster.spec)}});
+  ring.say(n1, Fact{Tick{1, 250ms}});
+  const std::uint64_t before = *ring.at(n1).digest_at(ring.at(n1).position());
+  const std::uint64_t position = ring.at(n1).position();
+  ring.hold_now();
+  ASSERT_EQ(ring.at(n1).state().spec->brakes.fences, 7u);
+  ring.say(n1, Ack{position, before, position});
+  for (NodeId id : {n1, n2}) {
+    EXPECT_EQ(ring.at(id).phase(), Phase::kEstablished);
+    EXPECT_FALSE(ring.rejoined.contains(id));
+  }
+  ring.say(n1, Proposal{StopGroup{web, Spec::place_of(n1), ring.at(n1).state().groups.at(web).version}});
+  ring.report(n1, GroupReport{web, Spec::place_of(n1), ring.executed.back().order.id, std::nullopt});
+  ring.executed.clear();
+  ring.say(n1, start(ring, ring.at(n1), web, n1));
+  EXPECT_EQ(ring.executed.size(), 1u) << "nobody is frozen";
 }
 
 }  // namespace

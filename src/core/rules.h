@@ -15,6 +15,8 @@ enum class Rule : std::uint8_t {
   kDurability,          // acknowledgements count once their epoch is stored
   kLostMayRunAnything,  // … where the others could be quorate
   kForgetfulMayHave,    // a member that started anew is one of these others
+  kStrangersMayHave,    // so is one that was in views of which the state that goes on does not know
+  kStoppedMayBeBack,    // … and with these others even a node that left, or was fenced
   kOpenFenceBlocks,     // the target of an open fence starts nothing
   kOwnViewOnly,         // messages of another view are dropped
 };

@@ -17,9 +17,10 @@ bool PendingSpec::operator==(const PendingSpec& other) const {
          same(spec, other.spec);
 }
 bool Durable::operator==(const Durable& other) const {
-  return epoch == other.epoch && duties == other.duties && intents == other.intents &&
+  return lineage == other.lineage && duties == other.duties && intents == other.intents &&
          given_up == other.given_up && suspended_monitors == other.suspended_monitors &&
-         was_healthy == other.was_healthy && fences == other.fences && same(spec, other.spec);
+         was_healthy == other.was_healthy && fences == other.fences && last_seen == other.last_seen &&
+         same(spec, other.spec);
 }
 
 PlaceSet State::may_run(GroupId id) const {
@@ -48,10 +49,11 @@ std::uint64_t State::digest() const {
   return digest.value();
 }
 
-Durable durable_part(const State& state, std::uint64_t epoch) {
-  Durable durable{.epoch = epoch, .spec = state.spec, .fences = state.fences};
+Durable durable_part(const State& state) {
+  Durable durable{.lineage = state.lineage, .spec = state.spec, .fences = state.fences};
   for (const auto& [id, node] : state.nodes) {
     if (node.duty != Duty::kActive) durable.duties[id] = node.duty;
+    if (node.last_seen != Lineage{}) durable.last_seen[id] = node.last_seen;
   }
   for (const auto& [id, group] : state.groups) {
     if (group.intent != Intent{}) durable.intents[id] = group.intent;
@@ -66,12 +68,15 @@ Durable durable_part(const State& state, std::uint64_t epoch) {
 
 State cold_state(const SpecPtr& spec, const Durable& durable) {
   State state;
-  state.lineage.epoch = durable.epoch;
+  state.lineage = durable.lineage;
   state.fences = durable.fences;
   if (!state.fences.empty()) state.clock = state.fences.back();
   install_spec(state, spec);
   for (const auto& [id, duty] : durable.duties) {
     if (auto it = state.nodes.find(id); it != state.nodes.end()) it->second.duty = duty;
+  }
+  for (const auto& [id, lineage] : durable.last_seen) {
+    if (auto it = state.nodes.find(id); it != state.nodes.end()) it->second.last_seen = lineage;
   }
   for (const auto& [id, intent] : durable.intents) {
     if (auto it = state.groups.find(id); it != state.groups.end()) it->second.intent = intent;

@@ -156,15 +156,16 @@ struct NodeState {
   bool ring_member = false;   // its Corosync is in the ring although its daemon may not be
   Duration since{0};          // State::clock of the last change of standing or suspension
   Duty duty = Duty::kActive;  // durable
-  std::map<NodeId, FenceOrder> fences;         // open ones by executor; two only after a merge
-  std::uint32_t fence_failures = 0;            // in a row; levels are tried in turn
-  FailCount losses;                            // lost or suspended; one is forgotten each `brakes.window`
+  std::map<NodeId, FenceOrder> fences;  // open ones by executor; two only after a merge
+  std::uint32_t fence_failures = 0;     // in a row; levels are tried in turn
+  Lineage last_seen;                    // of the last view that it was a member of, as far as is known here
+  FailCount losses;                     // lost or suspended; one is forgotten each `brakes.window`
   std::map<NodeId, std::uint64_t> links_down;  // as this node sees its links: peer → bits of dead links
   Cause cause;
   bool operator==(const NodeState&) const = default;
   auto fields() const {
     return std::tie(version, standing, incarnation, suspended, leaving, ring_member, since, duty, fences,
-                    fence_failures, losses, links_down, cause);
+                    fence_failures, last_seen, losses, links_down, cause);
   }
 };
 
@@ -242,21 +243,23 @@ using StatePtr = std::shared_ptr<const State>;
 // The part of the state that must survive the node: written before an order that depends on it is
 // acknowledged.
 struct Durable {
-  std::uint64_t epoch = 0;
-  SpecPtr spec;  // the active configuration with its ids; null only before anything was stored
+  Lineage lineage;  // of the last view that was established
+  SpecPtr spec;     // the active configuration with its ids; null only before anything was stored
   std::map<NodeId, Duty> duties;
   std::map<GroupId, Intent> intents;
   std::vector<GroupId> given_up;
   std::vector<MonitorId> suspended_monitors;
   std::map<MonitorId, std::set<PlaceId>> was_healthy;
   std::vector<Duration> fences;  // the brake's: State::clock goes on from the last of them
+  std::map<NodeId, Lineage> last_seen;
   bool operator==(const Durable& other) const;
   auto fields() const {
-    return std::tie(epoch, spec, duties, intents, given_up, suspended_monitors, was_healthy, fences);
+    return std::tie(lineage, spec, duties, intents, given_up, suspended_monitors, was_healthy, fences,
+                    last_seen);
   }
 };
 
-Durable durable_part(const State& state, std::uint64_t epoch);
+Durable durable_part(const State& state);
 
 // Lost or silent so often of late that groups avoid it; ends once it has been steady for long enough.
 bool is_unsteady(const State& state, const NodeState& node);

@@ -13,5 +13,7 @@ void a_message_outlives_its_ring();
 void a_joiner_starts_over_during_its_snapshot();
 void a_member_forgets_what_it_acknowledged();
 void a_member_comes_back_without_its_stores_latest();
+void a_store_is_lost_with_what_it_knew();
+void a_node_that_left_was_taken_back_unseen();
 
 }  // namespace komainu::sim

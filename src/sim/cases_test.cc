@@ -411,7 +411,7 @@ TEST(Cases, AViewThatOnlyOneMemberSawDoesNotHideALaterOne) {
   scene.split({{a, b}, {c}});
   for (NodeId node : {b, a}) scene.hears(node);
   ASSERT_TRUE(scene.in_a_view(a));
-  ASSERT_EQ(scene.standing(c, a), Standing::kLeft);
+  ASSERT_EQ(scene.standing(c, a), Standing::kUnknown) << "of the first of these b knows nothing";
   ASSERT_FALSE(scene.in_a_view(b));
 
   scene.world().start_daemon(c);
@@ -428,6 +428,134 @@ TEST(Cases, AViewThatOnlyOneMemberSawDoesNotHideALaterOne) {
   scene.proposes_start(b, b);
   scene.settle();
   EXPECT_EQ(scene.running(), NodeSet{c}) << "b knows better than a that c has not left";
+}
+
+// ---- what the newest epoch does not know
+
+// Views that share no member are not ordered by their epochs: c and d go on alone, and never hear that b was
+// started, in a view with a lower epoch than theirs, after they had fenced it.
+TEST(Cases, AMemberOfALowerEpochMayKnowMore) {
+  Scene scene({.quorum = Quorum::kQnetd, .nodes = 4, .only_on = {a, b}});
+  scene.split({{a, b}, {c, d}}, 1);
+  scene.settle();
+  ASSERT_TRUE(scene.in_one_view({c, d}));
+  scene.proposes_fence(c, b, c);
+  scene.settle();
+  ASSERT_EQ(scene.standing(b, c), Standing::kSettled);
+  for (int ring = 0; ring < 6; ++ring) {
+    scene.split({{c, d}}, 0);
+    scene.settle();
+  }
+  scene.boots(b);
+  scene.split({{a, b}}, 0);
+  scene.settle();
+  ASSERT_TRUE(scene.in_one_view({a, b}));
+  scene.proposes_start(a, b);
+  scene.settle();
+  ASSERT_EQ(scene.running(), NodeSet{b});
+  scene.split({{a, c, d}, {b}}, 0);
+  scene.settle();
+  ASSERT_TRUE(scene.in_one_view({a, c, d}));
+  scene.proposes_start(c, a);
+  scene.settle();
+  EXPECT_EQ(scene.running(), NodeSet{b});
+}
+void a_store_is_lost_with_what_it_knew() {
+  Scene scene({.nodes = 3, .only_on = {b, c}});
+  scene.world().observe(c, core::Leaving{});
+  scene.settle();
+  scene.world().power_off(c);
+  scene.split({{a, b}});
+  scene.settle();
+  ASSERT_EQ(scene.standing(c, a), Standing::kLeft);
+  scene.boots(c);
+  scene.split({{a}, {b, c}});
+  scene.settle();
+  ASSERT_TRUE(scene.in_one_view({b, c}));
+  scene.proposes_start(b, c);
+  scene.settle();
+  ASSERT_EQ(scene.running(), NodeSet{c});
+  scene.world().power_off(b);
+  scene.world().lose_store(b);
+  scene.boots(b);
+  scene.split({{a, b}, {c}});
+  scene.settle();
+  ASSERT_TRUE(scene.in_one_view({a, b}));
+  scene.proposes_start(a, b);
+  scene.settle();
+  EXPECT_EQ(scene.running(), NodeSet{c});
+}
+TEST(Cases, AMemberWithoutItsStoreHidesWhatItHadAcknowledged) {
+  a_store_is_lost_with_what_it_knew();
+}
+
+// c left cleanly, came back into a view of which neither a nor e heard, and runs the group there. The third
+// of that view is switched off and on: its Corosync gives a and e quorum before its daemon can tell them.
+void a_node_that_left_was_taken_back_unseen() {
+  Scene scene({.nodes = 5, .only_on = {a, c}});
+  scene.world().observe(c, core::Leaving{});
+  scene.settle();
+  scene.world().power_off(c);
+  scene.split({{a, b, d, e}});
+  scene.settle();
+  ASSERT_EQ(scene.standing(c, a), Standing::kLeft);
+  scene.boots(c);
+  scene.hears(c);
+  scene.split({{a}, {b, c, d, e}});
+  auto in_new_ring = [&](NodeId node) {
+    const TestChannel& channel = scene.world().channel();
+    return scene.world().replica(node).view().ring == channel.rings()[channel.port(node).ring].id;
+  };
+  while (scene.world().can_deliver(e) && !in_new_ring(e)) scene.world().deliver(e);
+  auto talk = [&] {
+    for (int round = 0; round < 3; ++round) {
+      for (NodeId node : {b, c, d}) {
+        scene.hears(node);
+        scene.sends_out(node);
+      }
+    }
+  };
+  talk();
+  ASSERT_TRUE(scene.in_a_view(b) && scene.in_a_view(c) && scene.in_a_view(d) && !scene.in_a_view(e));
+  while (scene.world().can_probe(c, kGroup)) scene.world().probe(c, kGroup);
+  talk();
+  scene.proposes_start(b, c);
+  talk();
+  scene.acts(c);
+  ASSERT_EQ(scene.running(), NodeSet{c});
+  scene.world().power_off(d);
+  scene.split({{a, e}, {b, c}});
+  scene.world().boot(d);
+  scene.split({{a, d, e}, {b, c}});
+  scene.settle();
+  ASSERT_TRUE(scene.in_one_view({a, e}));
+  scene.proposes_start(a, a);
+  scene.settle();
+  EXPECT_EQ(scene.running(), NodeSet{c});
+}
+TEST(Cases, ANodeThatLeftMayBeBackWhereverAnotherIsAbsent) {
+  a_node_that_left_was_taken_back_unseen();
+}
+
+// ---- leases
+
+TEST(Cases, AnEstablishmentThatWasSleptOverGivesNoLease) {
+  Scene scene({.nodes = 3, .fencing = Setting::Fencing::kLease});
+  scene.split({{a, b, c}});
+  scene.hangs(a);
+  scene.settle();
+  ASSERT_TRUE(scene.in_a_view(b) && scene.in_a_view(c) && !scene.in_a_view(a));
+  scene.proposes_start(b, a);
+  scene.settle();
+  scene.says(b, core::Suspend{a});
+  scene.passes(24s);
+  ASSERT_EQ(scene.standing(a, b), Standing::kSettled);
+  scene.proposes_start(b, b);
+  scene.settle();
+  ASSERT_EQ(scene.running(), NodeSet{b});
+  scene.world().pass(a, 24s);  // it wakes, and hears what was said meanwhile
+  while (scene.world().can_deliver(a) && !scene.world().can_act(a, kGroup)) scene.world().deliver(a);
+  EXPECT_FALSE(scene.world().can_act(a, kGroup)) << "it executes a start of 24 s ago";
 }
 
 }  // namespace komainu::sim

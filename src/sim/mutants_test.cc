@@ -208,6 +208,8 @@ TEST(Mutants, FailTheCasesThatTheRulesWereMadeFor) {
   EXPECT_TRUE(fails_without(Rule::kOwnViewOnly, a_joiner_starts_over_during_its_snapshot));
   EXPECT_TRUE(fails_without(Rule::kForgetfulMayHave, a_member_forgets_what_it_acknowledged));
   EXPECT_TRUE(fails_without(Rule::kDurability, a_member_comes_back_without_its_stores_latest));
+  EXPECT_TRUE(fails_without(Rule::kStrangersMayHave, a_store_is_lost_with_what_it_knew));
+  EXPECT_TRUE(fails_without(Rule::kStoppedMayBeBack, a_node_that_left_was_taken_back_unseen));
 }
 
 }  // namespace

@@ -91,7 +91,7 @@ std::string describe(const core::Message& message) {
             for (const auto& [group, activity] : hello.holds)
               holds += fmt::format(" g{}={}", group.value, static_cast<int>(activity));
             return fmt::format("Hello{{{} epoch {} position {}{}}}", hello.live ? "live" : "cold",
-                               hello.epoch, hello.position, holds);
+                               hello.lineage.epoch, hello.position, holds);
           },
           [&](const core::Snapshot& snapshot) {
             return fmt::format("Snapshot{{epoch {}}}", snapshot.state->lineage.epoch);

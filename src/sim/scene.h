@@ -27,6 +27,7 @@ inline constexpr NodeId a{0};
 inline constexpr NodeId b{1};
 inline constexpr NodeId c{2};
 inline constexpr NodeId d{3};
+inline constexpr NodeId e{4};
 inline constexpr GroupId kGroup{World::kFirstGroup};
 
 struct Setting {
@@ -40,6 +41,7 @@ struct Setting {
     kQueues,  // … by sends_out() or settle()
   } stream = Stream::kFast;
   enum class Disks : std::uint8_t { kFast, kSlow } disks = Disks::kFast;
+  enum class Fencing : std::uint8_t { kFencer, kLease } fencing = Fencing::kFencer;
 };
 
 class Scene {
@@ -179,6 +181,10 @@ class Scene {
     core::Group& group = spec->groups.at(kGroup);
     for (NodeId node : setting.only_on) group.prefer.push_back(core::Spec::place_of(node));
     if (!setting.only_on.empty()) group.strictness = core::Strictness::kPreferredOnly;
+    if (setting.fencing == Setting::Fencing::kLease) {
+      spec->fencing.clear();
+      spec->timing.watchdog = 5s;
+    }
     return spec;
   }
   static core::ReplicaOptions options_of(const Setting& setting) {

@@ -113,6 +113,7 @@ class World {
   // ---- faults and their ends
   void boot(NodeId node);  // Corosync is up, in a ring of its own; the daemon is not
   void power_off(NodeId node);
+  void lose_store(NodeId node) { own(node).disk = 0; }  // while its daemon does not run
   void start_daemon(NodeId node);
   void crash_daemon(NodeId node);
   void form(std::span<const NodeSet> components, std::optional<std::size_t> vote, TestChannel::Merge merge) {

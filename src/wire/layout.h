@@ -151,8 +151,8 @@ inline constexpr auto kLayout<core::FenceOrder> =
 template <>
 inline constexpr auto kLayout<core::NodeState> =
     fields(FIELD(version), FIELD(standing), FIELD(incarnation), FIELD(suspended), FIELD(leaving),
-           FIELD(ring_member), FIELD(since), FIELD(duty), FIELD(fences), FIELD(fence_failures), FIELD(losses),
-           FIELD(links_down), FIELD(cause));
+           FIELD(ring_member), FIELD(since), FIELD(duty), FIELD(fences), FIELD(fence_failures),
+           FIELD(last_seen), FIELD(losses), FIELD(links_down), FIELD(cause));
 template <>
 inline constexpr auto kLayout<core::MonitorState> =
     fields(FIELD(at), FIELD(since), FIELD(evidence), FIELD(suspended), FIELD(was_healthy), FIELD(flaps));
@@ -166,16 +166,15 @@ inline constexpr auto kLayout<core::State> =
            FIELD(groups), FIELD(monitors));
 template <>
 inline constexpr auto kLayout<core::Durable> =
-    fields(FIELD(epoch), FIELD(spec), FIELD(duties), FIELD(intents), FIELD(given_up),
-           FIELD(suspended_monitors), FIELD(was_healthy), FIELD(fences));
+    fields(FIELD(lineage), FIELD(spec), FIELD(duties), FIELD(intents), FIELD(given_up),
+           FIELD(suspended_monitors), FIELD(was_healthy), FIELD(fences), FIELD(last_seen));
 
 // ---- src/core/message.h
 
 template <>
-inline constexpr auto kLayout<core::Hello> =
-    fields(FIELD(boot), FIELD(live), FIELD(epoch), FIELD(lineage_view), FIELD(position), FIELD(state_digest),
-           FIELD(spec_version), FIELD(spec_digest), FIELD(settled), FIELD(decision_version), FIELD(holds),
-           FIELD(fencing));
+inline constexpr auto kLayout<core::Hello> = fields(
+    FIELD(boot), FIELD(live), FIELD(lineage), FIELD(position), FIELD(state_digest), FIELD(spec_version),
+    FIELD(spec_digest), FIELD(settled), FIELD(decision_version), FIELD(holds), FIELD(fencing));
 template <>
 inline constexpr auto kLayout<core::Snapshot> = fields(FIELD(state));
 template <>

@@ -181,7 +181,7 @@ struct Kernel {
     if (fence.level >= state.spec->fencing.size())
       return Refusal{"there is no fencing level " + std::to_string(fence.level)};
     if (fence.executor == fence.target || !executor || executor->standing != Standing::kMember ||
-        executor->suspended) {
+        executor->suspended || !executor->fences.empty()) {
       return Refusal{name_of(state, fence.executor) + " cannot fence " + what};
     }
     if (!target.fences.empty() || target.standing == Standing::kSettled) return superseded();
@@ -232,6 +232,12 @@ struct Kernel {
     outside.insert(proposal.target);
     if (state.spec->could_be_quorate(outside))
       return Refusal{name_of(state, proposal.target) + " may be renewing its lease elsewhere"};
+    if (!lease_ends(*state.spec, target))
+      return Refusal{
+          name_of(state, proposal.target) +
+          " is up, its daemon is not, and no watchdog resets it: switch it off, then komainu fence "
+          "confirm " +
+          name_of(state, proposal.target)};
     settle(state, proposal.target, "has lost its lease", context, effects);
     return std::nullopt;
   }

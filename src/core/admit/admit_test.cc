@@ -163,6 +163,15 @@ TEST(Admit, BrakesFencesButCountsOneCorrelatedLossOnce) {
   EXPECT_EQ(judge(state, fence(state, node(2), node(1))).refused, "");
 }
 
+TEST(Admit, LetsNobodyFenceWhoIsBeingFenced) {
+  Cluster cluster(3);
+  cluster.has_fencer();
+  cluster.edit().nodes.at(node(1)).fences[node(3)] = FenceOrder{};
+  EXPECT_EQ(judge(cluster.state(), fence(cluster.state(), node(2), node(1))).refused,
+            "node1 cannot fence node2");
+  EXPECT_EQ(judge(cluster.state(), fence(cluster.state(), node(2), node(3))).refused, "");
+}
+
 TEST(Admit, NeitherFencesNorRestartsTheLastHealthyNode) {
   Cluster cluster(2);
   cluster.has_fencer();

@@ -30,6 +30,7 @@ class NodePlanner {
     std::vector<Planned> plans;
     for (const auto& [id, node] : state_.nodes) {
       std::optional<Planned> planned = decide(id, node);
+      if (planned && std::holds_alternative<FenceNode>(planned->proposal)) condemned_.insert(id);
       auto action = groups_.actions.find(id);
       if (!planned && action != groups_.actions.end()) planned = action->second;
       if (planned) plans.push_back(std::move(*planned));
@@ -166,7 +167,8 @@ class NodePlanner {
   }
   bool can_execute(NodeId id) const {
     const NodeState* node = state_.node(id);
-    return node && node->standing == Standing::kMember && !node->suspended && node->fences.empty();
+    return node && node->standing == Standing::kMember && !node->suspended && node->fences.empty() &&
+           !condemned_.contains(id);
   }
 
   const State& state_;
@@ -174,6 +176,7 @@ class NodePlanner {
   const GroupPlans& groups_;
   const bool braked_;
   Need need_;
+  NodeSet condemned_;  // are fenced by what has been planned: they fence nobody
 };
 
 }  // namespace

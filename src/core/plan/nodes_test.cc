@@ -52,6 +52,14 @@ TEST(Fencing, LeavesANodeAloneThatNobodyNeedsFenced) {
   EXPECT_THAT(plans(pair), IsEmpty());
 }
 
+TEST(Fencing, LetsNoTwoNodesFenceEachOther) {
+  Pair pair;
+  const GroupId web = pair.group("web").id;
+  pair.does(pair.db, node(1), Activity::kUnsafe);
+  pair.does(web, node(2), Activity::kUnsafe);
+  EXPECT_THAT(plans(pair, node(1)), ElementsAre("node2 fences node1 by level 0: it could not stop db"));
+}
+
 TEST(Fencing, SparesTheLastHealthyNode) {
   Pair pair;
   pair.does(pair.db, node(1), Activity::kUnsafe);

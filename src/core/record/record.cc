@@ -42,7 +42,8 @@ struct Recorder {
     const bool ordered = known->order && known->order->place == report.place;
     if (ordered && report.order != known->order->id)
       return;  // the result of a superseded order, or an early probe
-    if (!ordered && report.order) return;
+    // Of an order that one for another place has replaced, the result is news of this place.
+    if (!ordered && report.order && !known->at.contains(report.place)) return;
     const std::optional<Order> ended = ordered ? std::exchange(known->order, std::nullopt) : std::nullopt;
     const std::optional<Activity> before = known->activity(report.place);
     ++known->version;
@@ -458,10 +459,30 @@ void record(State& state, const Fact& fact, const Context& context, Effects& eff
   std::visit(recorder, fact);
 }
 
+namespace {
+// Corosync learns of other votes later, by the operator's hand. Until then the fewest acknowledgements that
+// keep all others below the new configuration's quorum have to keep them below the one that Corosync counts
+// with.
+bool are_votes_sound(const Spec& now, const Spec& next) {
+  const auto votes = [](const Spec& spec) {
+    return static_cast<std::uint32_t>(spec.nodes.size()) + spec.arbiter_votes();
+  };
+  const std::uint32_t fewest = votes(next) - next.quorum_votes() + 1;
+  return votes(now) < fewest + now.quorum_votes();
+}
+}  // namespace
+
 std::string cannot_apply(const State& state, const Spec& next) {
   if (next.cluster != state.spec->cluster) {
     return "this is the configuration of cluster '" + next.cluster + "', not of '" + state.spec->cluster +
            "'";
+  }
+  if (!are_votes_sound(*state.spec, next)) {
+    return "Corosync would go on counting more votes than this configuration until it is restarted, and a "
+           "part "
+           "of the cluster that komainu no longer counts on could act: stop komainu and Corosync on all "
+           "nodes, "
+           "change the file on each, and start them again";
   }
   if (next.node_ids() != state.spec->node_ids()) {
     // Who may act is counted in votes of the configured nodes: all of them must agree on a change of that.

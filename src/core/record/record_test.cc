@@ -81,12 +81,47 @@ TEST(Record, ForgetsTheLossesOfANodeThatTheOperatorResumes) {
   EXPECT_FALSE(is_unsteady(cluster.state(), cluster.node_state(node(2))));
 }
 
+Spec voting(std::uint32_t nodes, ArbiterType arbiter) {
+  Cluster cluster(nodes);
+  cluster.spec.quorum.arbiter = arbiter;
+  return cluster.spec;
+}
+
+TEST(Apply, RefusesVotesThatAreUnsoundWhileCorosyncStillCountsTheOldOnes) {
+  constexpr auto kNone = ArbiterType::kNone;
+  constexpr auto kQnetd = ArbiterType::kQnetd;
+  struct Change {
+    std::uint32_t before;
+    ArbiterType arbiter_before;
+    std::uint32_t after;
+    ArbiterType arbiter_after;
+    bool sound;
+  };
+  const Change changes[] = {
+      {2, kNone, 3, kNone, true},   {3, kNone, 4, kNone, true},  {4, kNone, 5, kNone, true},
+      {3, kNone, 2, kNone, true},   {4, kNone, 3, kNone, true},  {5, kNone, 4, kNone, false},
+      {5, kNone, 3, kNone, false},  {7, kNone, 6, kNone, false}, {2, kNone, 2, kQnetd, true},
+      {2, kQnetd, 2, kNone, true},  {2, kQnetd, 3, kNone, true}, {4, kNone, 4, kQnetd, true},
+      {4, kQnetd, 4, kNone, false}, {4, kQnetd, 5, kNone, true},
+  };
+  for (const Change& change : changes) {
+    Cluster cluster(change.before);
+    cluster.spec = voting(change.before, change.arbiter_before);
+    State state = cluster.state();
+    // Who is removed has been stopped.
+    for (std::uint32_t gone = change.after + 1; gone <= change.before; ++gone)
+      state.nodes.at(node(gone)).standing = Standing::kLeft;
+    const std::string refused = cannot_apply(state, voting(change.after, change.arbiter_after));
+    EXPECT_EQ(refused.empty(), change.sound) << change.before << " to " << change.after << ": " << refused;
+  }
+}
+
 TEST(Durable, KeepsTheBrakeOverAColdStart) {
   Reporting cluster;
   cluster.passes(100s);
   cluster.edit().fences = {40s, 90s};
   const State& before = cluster.state();
-  const State after = cold_state(before.spec, durable_part(before, 7));
+  const State after = cold_state(before.spec, durable_part(before));
   EXPECT_EQ(after.fences, before.fences);
   EXPECT_EQ(after.clock, Duration{90s}) << "time that nobody counted does not release it";
 }

@@ -26,9 +26,9 @@ std::uint64_t epoch_of(const ViewId& view, std::uint64_t newest) {
 Succession succession(const Gathering& gathering) {
   Succession result;
   std::uint64_t newest = 0;
-  for (const auto& [id, hello] : gathering.hellos) newest = std::max(newest, hello.epoch);
+  for (const auto& [id, hello] : gathering.hellos) newest = std::max(newest, hello.lineage.epoch);
   for (const auto& [id, hello] : gathering.hellos) {
-    if (hello.live && hello.epoch == newest) result.knowing.insert(id);
+    if (hello.live && hello.lineage.epoch == newest) result.knowing.insert(id);
   }
   result.epoch = epoch_of(gathering.view, newest);
   // A cold member may have stored a newer epoch than any live one carries: then nobody here knows what was
@@ -37,7 +37,7 @@ Succession succession(const Gathering& gathering) {
   // Prefixes of one log are ordered by their length; beyond that any order will do, as long as it is the same
   // for all.
   auto rank = [](const Hello& hello) {
-    return std::tuple(hello.epoch, hello.position, hello.spec_version, hello.live);
+    return std::tuple(hello.lineage.epoch, hello.position, hello.spec_version, hello.live);
   };
   const Hello* best = nullptr;
   for (const auto& [id, hello] : gathering.hellos) {
@@ -51,7 +51,7 @@ Succession succession(const Gathering& gathering) {
                       hello.live == best->live;
     if (!same) result.identical = false;
     if (!result.knowing.contains(id)) continue;
-    if (hello.lineage_view != best->lineage_view) result.conflict = true;
+    if (hello.lineage.view != best->lineage.view) result.conflict = true;
     if (hello.position == best->position && hello.state_digest != best->state_digest) result.conflict = true;
   }
   return result;
@@ -67,60 +67,75 @@ struct Merge {
 
   bool present(NodeId id) const { return gathering.hellos.contains(id); }
 
-  // Could another quorate view have decided things that nobody here knows? Then an absent node may run
-  // anything. Members without the newest live state count as outside: what they acknowledged before is
-  // forgotten.
+  // ---- what decisions may nobody here know of?
+
+  // Members that have been in an established view of which the state that goes on does not know: theirs was
+  // split from it, or their store is not the one that they had.
+  NodeSet strangers() const {
+    NodeSet found;
+    for (const auto& [id, node] : state.nodes) {
+      if (!applies(Rule::kStrangersMayHave) || !present(id) || succession.knowing.contains(id)) continue;
+      if (gathering.hellos.at(id).lineage != node.last_seen) found.insert(id);
+    }
+    return found;
+  }
+  // Could another quorate view have decided something? Members without the newest live state count as
+  // outside: what they acknowledged before is forgotten.
   bool others_may_have_decided() const {
-    if (!applies(Rule::kLostMayRunAnything)) return false;
-    if (succession.knowing.empty() || succession.conflict) return true;
     NodeSet sure = succession.knowing;
     for (const auto& [id, hello] : gathering.hellos) {
       if (!applies(Rule::kForgetfulMayHave)) sure.insert(id);
     }
     return state.spec->could_be_quorate(state.spec->node_ids() - sure);
   }
-
-  // Absent nodes that all knowing members agree to run nothing.
-  NodeSet agreed_settled() const {
-    if (succession.knowing.empty()) return {};
-    NodeSet agreed = state.spec->node_ids();
-    for (NodeId id : succession.knowing) agreed = agreed & gathering.hellos.at(id).settled;
-    return agreed;
-  }
-
   bool runs_nothing(NodeId id) const {
     const PlaceId place = Spec::place_of(id);
     return std::ranges::none_of(state.groups,
                                 [&](const auto& entry) { return entry.second.at.contains(place); });
   }
-
-  Standing standing_of(NodeId id, const NodeState& before, bool unknowable, NodeSet agreed) const {
-    if (present(id)) return Standing::kMember;
-    const Standing lost = unknowable ? Standing::kUnknown : Standing::kLost;
-    switch (before.standing) {
-      case Standing::kMember:
-        return before.leaving && runs_nothing(id) ? Standing::kLeft : lost;
-      case Standing::kLost:
-        return lost;
-      case Standing::kLeft:
-      case Standing::kSettled:
-        if (succession.knowing.empty()) return Standing::kUnknown;
-        return succession.conflict && !agreed.contains(id) ? Standing::kUnknown : before.standing;
-      case Standing::kUnknown:
-        break;
+  // Ran nothing when it was last heard of, and has not been heard of since.
+  bool stopped(NodeId id, const NodeState& before) const {
+    return before.standing == Standing::kLeft || before.standing == Standing::kSettled ||
+           (before.standing == Standing::kMember && before.leaving && runs_nothing(id));
+  }
+  // Absent nodes that still run nothing. They may have been taken into a view that nobody here knows: if the
+  // members come from views that know nothing of each other, or if there is somebody to have taken them.
+  NodeSet still_stopped() const {
+    if (succession.knowing.empty()) return {};
+    NodeSet still;
+    bool somebody_is_about = false;
+    for (const auto& [id, node] : state.nodes) {
+      if (present(id)) continue;
+      if (stopped(id, node))
+        still.insert(id);
+      else
+        somebody_is_about = true;
     }
-    return Standing::kUnknown;
+    if (somebody_is_about && others_may_have_decided() && applies(Rule::kStoppedMayBeBack)) return {};
+    if (!unrelated()) return still;
+    for (NodeId id : succession.knowing | strangers()) still = still & gathering.hellos.at(id).settled;
+    return still;
+  }
+  bool unrelated() const { return succession.conflict || !strangers().empty(); }
+
+  Standing standing_of(NodeId id, const NodeState& before, bool unknowable, NodeSet still) const {
+    if (present(id)) return Standing::kMember;
+    if (stopped(id, before) && still.contains(id))
+      return before.standing == Standing::kSettled ? Standing::kSettled : Standing::kLeft;
+    return unknowable || stopped(id, before) || before.standing == Standing::kUnknown ? Standing::kUnknown
+                                                                                      : Standing::kLost;
   }
 
   void nodes() {
-    const bool unknowable = others_may_have_decided();
-    const NodeSet agreed = agreed_settled();
+    const bool unknowable = applies(Rule::kLostMayRunAnything) &&
+                            (succession.knowing.empty() || unrelated() || others_may_have_decided());
+    const NodeSet still = still_stopped();
     for (auto& [id, node] : state.nodes) {
-      const Standing standing = standing_of(id, node, unknowable, agreed);
+      const Standing standing = standing_of(id, node, unknowable, still);
       const Incarnation incarnation = present(id) ? gathering.incarnations.at(id) : node.incarnation;
       if (standing != node.standing) tell(id, node.standing, standing);
-      const bool lost = standing == Standing::kLost || standing == Standing::kUnknown;
-      if (node.standing == Standing::kMember && lost) note_loss(state, id, effects);
+      if (node.standing == Standing::kMember && !present(id) && !stopped(id, node))
+        note_loss(state, id, effects);
       if (standing != node.standing || incarnation != node.incarnation || node.suspended) {
         ++node.version;
         node.since = state.clock;
@@ -129,7 +144,10 @@ struct Merge {
       node.incarnation = incarnation;
       node.suspended = false;
       node.ring_member = gathering.ring_nodes.contains(id);
-      if (present(id)) node.leaving = false;
+      if (present(id)) {
+        node.leaving = false;
+        node.last_seen = state.lineage;
+      }
       if (standing != Standing::kMember) node.links_down.clear();
     }
   }
@@ -154,7 +172,10 @@ struct Merge {
       for (const auto& [node, hello] : gathering.hellos) {
         const PlaceId place = Spec::place_of(node);
         auto held = hello.holds.find(id);
-        if (held == hello.holds.end()) {
+        // Who had another configuration means other groups by these ids: it will look.
+        if (hello.spec_digest != state.spec_digest) {
+          group.at[place] = Activity::kUnknown;
+        } else if (held == hello.holds.end()) {
           group.at.erase(place);
         } else {
           group.at[place] = held->second;

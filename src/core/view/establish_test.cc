@@ -21,15 +21,14 @@ constexpr ViewId kOther{{2, 8}, 1};
 Hello live(std::uint64_t epoch, std::uint64_t position = 10, ViewId lineage = kOld) {
   Hello hello;
   hello.live = true;
-  hello.epoch = epoch;
+  hello.lineage = {epoch, lineage};
   hello.position = position;
-  hello.lineage_view = lineage;
   hello.state_digest = position;
   return hello;
 }
 Hello cold(std::uint64_t stored_epoch) {
   Hello hello;
-  hello.epoch = stored_epoch;
+  hello.lineage = {stored_epoch, kOld};
   return hello;
 }
 Gathering gather(std::map<NodeId, Hello> hellos) {
@@ -39,7 +38,8 @@ Gathering gather(std::map<NodeId, Hello> hellos) {
   gathering.hellos = std::move(hellos);
   return gathering;
 }
-State established(const State& donor, const Gathering& gathering) {
+State established(const State& donor, Gathering gathering) {
+  for (auto& [id, hello] : gathering.hellos) hello.spec_digest = donor.spec_digest;
   Effects effects;
   return establish(donor, gathering, succession(gathering), effects);
 }
@@ -166,6 +166,17 @@ TEST(Establish, SoundsTheAlarmWhenAGroupIsOnlineTwice) {
            event->text == "web is online on node1 and node2 at once";
   });
   EXPECT_TRUE(alarmed);
+}
+
+TEST(Establish, DoesNotBelieveAMemberOfAnotherConfigurationAboutGroups) {
+  Cluster cluster(2);
+  const GroupId web = cluster.group("web").id;
+  Hello other = live(5);
+  other.spec_digest = 1;  // it says that it runs nothing, of other groups
+  Effects effects;
+  const Gathering gathering = gather({{node(1), live(6)}, {node(2), other}});
+  const State state = establish(cluster.state(), gathering, succession(gathering), effects);
+  EXPECT_EQ(state.groups.at(web).activity(place(2)), Activity::kUnknown);
 }
 
 // What the members of a merge, each of which runs the group, are told to do with it.

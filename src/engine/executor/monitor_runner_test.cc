@@ -114,7 +114,7 @@ TEST(MonitorRunner, IsQuietOnlyUntilAMonitorHasBeenHealthyOnceOnThisNode) {
 
   bench.cluster.edit().monitors.at(bench.lan).was_healthy = {place(1)};
   const core::State& before = bench.cluster.state();
-  const core::State after = core::cold_state(before.spec, core::durable_part(before, 1));
+  const core::State after = core::cold_state(before.spec, core::durable_part(before));
   bench.runner.follow(after);
   EXPECT_EQ(made()["lan"].schedule.quiet, drivers::Schedule::Quiet::kNever);
 }
