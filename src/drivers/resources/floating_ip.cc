@@ -28,7 +28,7 @@ struct FloatingIpParams {
   std::optional<std::string> interface;
   std::uint32_t probes = 3;
   Duration probe_interval = 10ms;
-  Duration probe_wait = 60ms;
+  Duration probe_wait = 40ms;
 };
 
 const params::Declaration<FloatingIpParams>& declaration() {
