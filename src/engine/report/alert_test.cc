@@ -14,6 +14,17 @@ using ::testing::HasSubstr;
 using ::testing::Pair;
 using ::testing::UnorderedElementsAre;
 
+// Its commands run until the test lets them end.
+class HeldSpawner final : public drivers::Spawner {
+ public:
+  drivers::testing::Waiters held;
+  drivers::Task<Result<drivers::Exit>> run(const drivers::Command&) override {
+    auto wait = held.wait();
+    co_await wait;
+    co_return drivers::Exit{};
+  }
+};
+
 struct Hook {
   Hook() {
     cluster.spec.alert_command = "mail -s komainu root";
@@ -52,10 +63,18 @@ TEST(Alert, RunsNothingWhereNothingIsConfigured) {
 
 TEST(Alert, DropsAndCountsAlarmsWhileTooManyCommandsRun) {
   Hook hook;
-  hook.world.spawner.program = [](const drivers::Command&) { return std::nullopt; };
-  for (std::size_t alarm = 0; alarm < Alert::kMaxRunning + 3; ++alarm) hook.raises("another");
-  EXPECT_EQ(hook.world.spawner.ran.size(), Alert::kMaxRunning);
-  EXPECT_EQ(hook.alert.dropped(), 3u);
+  HeldSpawner spawner;
+  Alert alert({hook.world.clock, hook.world.readiness, spawner, hook.world.files, hook.world.systemd,
+               hook.world.netlink, hook.world.log});
+  const core::Event alarm{core::Severity::kAlarm, core::EventKind::kGroup, {}, {}, {}, {}, "another"};
+  for (std::size_t number = 0; number < Alert::kMaxRunning + 3; ++number)
+    alert.raise(hook.cluster.spec, alarm);
+  EXPECT_EQ(spawner.held.size(), Alert::kMaxRunning);
+  EXPECT_EQ(alert.dropped(), 3u);
+  spawner.held.wake();
+  alert.raise(hook.cluster.spec, alarm);
+  EXPECT_EQ(spawner.held.size(), 1u);
+  spawner.held.wake();
 }
 
 TEST(Alert, LogsACommandThatFails) {
