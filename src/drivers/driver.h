@@ -123,6 +123,7 @@ struct ResourceType {
   const params::Schema& schema;  // its name is the type's: `type = "…"`
   params::Data data;
   Result<std::unique_ptr<Resource>> (*make)(const Params&, const Services&, const Identity&);
+  params::Takes takes = nullptr;
 };
 struct MonitorType {
   const params::Schema& schema;
@@ -132,6 +133,7 @@ struct MonitorType {
 struct FencerType {
   const params::Schema& schema;
   Result<std::unique_ptr<Fencer>> (*make)(const Params&, const Services&, const Identity&);
+  params::Takes longest_off;  // what Fencer::longest_off() says
 };
 
 // All types, by name; null when there is no such type.

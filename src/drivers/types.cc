@@ -40,10 +40,12 @@ const FencerType* find_fencer_type(std::string_view name) {
 
 void declare_types(params::Registry& registry) {
   for (const ResourceType* type : resource_types())
-    registry.add(params::Kind::kResource, type->schema, type->data);
+    registry.add(params::Kind::kResource, type->schema, type->data, params::Pace::kPolled, type->takes);
   for (const MonitorType* type : monitor_types())
     registry.add(params::Kind::kMonitor, type->schema, params::Data::kNone, type->pace);
-  for (const FencerType* type : fencer_types()) registry.add(params::Kind::kFencer, type->schema);
+  for (const FencerType* type : fencer_types())
+    registry.add(params::Kind::kFencer, type->schema, params::Data::kNone, params::Pace::kPolled,
+                 type->longest_off);
 }
 
 }  // namespace komainu::drivers

@@ -4,9 +4,9 @@
 
 namespace komainu::params {
 
-void Registry::add(Kind kind, Schema schema, Data data, Pace pace) {
+void Registry::add(Kind kind, Schema schema, Data data, Pace pace, Takes takes) {
   std::string name = schema.name;
-  const auto [it, added] = types_.try_emplace({kind, name}, DriverType{std::move(schema), data, pace});
+  const auto [it, added] = types_.try_emplace({kind, name}, DriverType{std::move(schema), data, pace, takes});
   if (!added) throw std::logic_error("the type " + name + " is registered twice");
 }
 

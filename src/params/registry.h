@@ -9,6 +9,8 @@
 #include <utility>
 #include <vector>
 
+#include "base/params.h"
+#include "base/time.h"
 #include "params/schema.h"
 
 namespace komainu::params {
@@ -26,16 +28,23 @@ enum class Pace : std::uint8_t {
   kEvents,  // the kernel or systemd tells at once
 };
 
+// How long a type's own work takes by its parameters, which its declaration accepts. Of a resource: what its
+// start does first, such as asking whether an address is in use. Of a fencer: the longest until off is
+// confirmed or has failed.
+using Takes = Duration (*)(const Params&);
+
 struct DriverType {
   Schema schema;
   Data data = Data::kNone;
   Pace pace = Pace::kPolled;
+  Takes takes = nullptr;  // null: nothing that its parameters tell
 };
 
 class Registry {
  public:
   // The schema's name is the type's name, unique within its kind.
-  void add(Kind kind, Schema schema, Data data = Data::kNone, Pace pace = Pace::kPolled);
+  void add(Kind kind, Schema schema, Data data = Data::kNone, Pace pace = Pace::kPolled,
+           Takes takes = nullptr);
 
   const DriverType* find(Kind kind, std::string_view name) const;
   std::vector<std::string> names(Kind kind) const;  // sorted

@@ -88,9 +88,17 @@ std::string without_secrets(std::string text, std::string_view secrets) {
 }
 
 constexpr std::size_t kMaxSecret = 64 * 1024;
+// A local file is there at once; on a disk that hangs, waiting longer only delays the next fencing level.
+constexpr Duration kReadSecret{5s};
 constexpr Duration kAskAgain{250ms};
 // For killing an agent that took too long: more than the spawner needs.
 constexpr Duration kKilled{10s};
+
+// The order, then status after status; the last one begins before `confirm_within` is over.
+Duration longest(const AgentParams& params) {
+  const Duration call = (params.secret ? kReadSecret : Duration{0}) + params.timeout + kKilled;
+  return call + params.confirm_within + call;
+}
 
 class Agent final : public Fencer {
  public:
@@ -117,11 +125,7 @@ class Agent final : public Fencer {
     }
   }
 
-  // The order, then status after status; the last one begins before `confirm_within` is over.
-  Duration longest_off() const override {
-    const Duration call = params_.timeout * (params_.secret ? 2 : 1) + kKilled;
-    return call + params_.confirm_within + call;
-  }
+  Duration longest_off() const override { return longest(params_); }
 
   Task<Result<void>> reset(std::string target) override {
     auto switch_off = off(target);
@@ -165,7 +169,7 @@ class Agent final : public Fencer {
     std::string secrets;
     if (params_.secret) {
       auto read =
-          within(services_.clock, params_.timeout,
+          within(services_.clock, kReadSecret,
                  services_.files.read(params_.secret->path.string(), kMaxSecret, Files::Secrecy::kSecret));
       const auto secret = co_await read;
       if (!secret) co_return failure(fmt::format("{} cannot be read in time", params_.secret->path.string()));
@@ -204,7 +208,9 @@ Result<std::unique_ptr<Fencer>> make(const Params& values, const Services& servi
 }  // namespace
 
 const FencerType& agent() {
-  static const FencerType type{declaration().schema(), &make};
+  static const FencerType type{declaration().schema(), &make, [](const Params& values) {
+                                 return longest(declaration().read_partial(values));
+                               }};
   return type;
 }
 

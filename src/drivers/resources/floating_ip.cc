@@ -62,6 +62,11 @@ const params::Declaration<FloatingIpParams>& declaration() {
   return declared;
 }
 
+Duration longest_check(const FloatingIpParams& params) {
+  if (params.probes == 0) return Duration{0};
+  return params.probe_interval * (params.probes - 1) + params.probe_wait;
+}
+
 // Silence after the probes stays good for so long while the socket keeps listening.
 constexpr Duration kCheckHolds{10s};
 constexpr Duration kCheckAgain{5s};     // … and is renewed in time
@@ -337,7 +342,9 @@ Result<std::unique_ptr<Resource>> make(const Params& values, const Services& ser
 }  // namespace
 
 const ResourceType& floating_ip() {
-  static const ResourceType type{declaration().schema(), params::Data::kNone, &make};
+  static const ResourceType type{
+      declaration().schema(), params::Data::kNone, &make,
+      [](const Params& values) { return longest_check(declaration().read_partial(values)); }};
   return type;
 }
 
