@@ -9,7 +9,8 @@
 #include <utility>
 #include <vector>
 
-#include "config/timing.h"
+#include "base/overloaded.h"
+#include "config/timing_check.h"
 
 namespace komainu::config {
 namespace {
@@ -18,8 +19,9 @@ using core::ArbiterType;
 
 class Checks {
  public:
-  Checks(const Draft& draft, const core::Spec& spec, Diagnostics& diagnostics)
-      : draft_(draft), spec_(spec), diagnostics_(diagnostics) {
+  Checks(const Draft& draft, const core::Spec& spec, const params::Registry& registry,
+         Diagnostics& diagnostics)
+      : draft_(draft), spec_(spec), registry_(registry), diagnostics_(diagnostics) {
     for (const auto& [id, group] : spec.groups) groups_[group.name] = &group;
   }
 
@@ -32,7 +34,8 @@ class Checks {
     capacity();
     addresses();
     monitors();
-    for (const TimingProblem& problem : timing_problems(spec_)) timing(problem);
+    if (!draft_.truncated)
+      for (const TimingProblem& problem : timing_problems(spec_, registry_)) timing(problem);
   }
 
  private:
@@ -52,6 +55,7 @@ class Checks {
   void floating_address(const ResourceDraft& resource, const std::string& key, const IpPrefix& prefix);
   void monitors();
   void timing(const TimingProblem& problem);
+  const Places* table_of(const TimingKey& key) const;
 
   // Null if it was not accepted, which has been reported.
   const core::Group* find(const GroupDraft& draft) const {
@@ -67,6 +71,7 @@ class Checks {
 
   const Draft& draft_;
   const core::Spec& spec_;
+  const params::Registry& registry_;
   Diagnostics& diagnostics_;
   std::map<std::string, const core::Group*> groups_;
   std::map<IpAddress, std::pair<Region, std::string>> used_;  // where, by whom
@@ -403,9 +408,38 @@ void Checks::monitors() {
   }
 }
 
+// Null if it is not in the file.
+const Places* Checks::table_of(const TimingKey& key) const {
+  const auto present = [](const Places& places) { return places.header.line > 0 ? &places : nullptr; };
+  return std::visit(
+      Overloaded{[&](const TimingTable&) { return present(draft_.timing_at); },
+                 [&](const BrakesTable&) { return present(draft_.brakes_at); },
+                 [&](const ResourceAt& place) -> const Places* {
+                   const auto draft = std::ranges::find(draft_.groups, spec_.group(place.group)->name,
+                                                        [](const GroupDraft& d) { return d.keys.name; });
+                   return &draft->resources.at(place.index).at;
+                 },
+                 [&](MonitorId id) -> const Places* {
+                   const auto draft = std::ranges::find(draft_.monitors, spec_.monitor(id)->name,
+                                                        [](const MonitorDraft& d) { return d.keys.name; });
+                   return &draft->at;
+                 },
+                 [&](const DeviceAt& place) -> const Places* {
+                   return &draft_.fencing.at(place.level).devices.at(place.index).at;
+                 }},
+      key.table);
+}
+
+// At the first of its keys that the file names: the others follow from the profile or have their default.
 void Checks::timing(const TimingProblem& problem) {
-  const Region at =
-      draft_.timing_at.header.line > 0 ? draft_.timing_at.of(problem.key) : draft_.cluster.at.of("profile");
+  Region at = draft_.cluster.at.of("profile");
+  bool found = false;
+  for (const TimingKey& key : problem.keys) {
+    const Places* table = table_of(key);
+    if (!table || found) continue;
+    found = table->given(key.key);
+    if (found || at == draft_.cluster.at.of("profile")) at = table->of(key.key);
+  }
   if (problem.severity == Severity::kError)
     diagnostics_.error(at, problem.what, {}, problem.help);
   else
@@ -414,8 +448,9 @@ void Checks::timing(const TimingProblem& problem) {
 
 }  // namespace
 
-void check(const Draft& draft, const core::Spec& spec, Diagnostics& diagnostics) {
-  Checks(draft, spec, diagnostics).run();
+void check(const Draft& draft, const core::Spec& spec, const params::Registry& registry,
+           Diagnostics& diagnostics) {
+  Checks(draft, spec, registry, diagnostics).run();
 }
 
 }  // namespace komainu::config

@@ -5,10 +5,12 @@
 #include "config/diagnostic.h"
 #include "config/draft.h"
 #include "core/spec.h"
+#include "params/registry.h"
 
 namespace komainu::config {
 
 // `spec` is what resolve() made of the draft; the draft says where things stand.
-void check(const Draft& draft, const core::Spec& spec, Diagnostics& diagnostics);
+void check(const Draft& draft, const core::Spec& spec, const params::Registry& registry,
+           Diagnostics& diagnostics);
 
 }  // namespace komainu::config

@@ -184,7 +184,9 @@ Draft DraftReader::run() {
     reader.finish();
     draft.timing_at = reader.places();
   }
-  draft.brakes = section(file.table("brakes"), brakes_section(), "[brakes]").keys;
+  auto brakes = section(file.table("brakes"), brakes_section(), "[brakes]");
+  draft.brakes = brakes.keys;
+  draft.brakes_at = std::move(brakes.at);
   const auto tables = [&](const char* key) {
     return file.array(key, fmt::format("begin each with the line [[{}]]", key));
   };

@@ -63,6 +63,7 @@ struct Draft {
   Params timing;  // only what is given
   Places timing_at;
   core::Brakes brakes;
+  Places brakes_at;
   std::vector<NodeDraft> nodes;
   std::vector<LevelDraft> fencing;
   bool fencing_given = false;  // also if it could not be read

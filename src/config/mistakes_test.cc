@@ -456,10 +456,21 @@ TEST(Monitors, ThatActOnNothingAreWorthANote) {
 // ---- times
 
 TEST(Times, AreShownWhereTheyAreGiven) {
-  expect(two_nodes("[timing]\ntoken = \"3s\"\n"), {{"28:1 grace (4s) is shorter than 7100ms"}});
+  expect(two_nodes("[timing]\ntoken = \"3s\"\n"),
+         {{"29:9 grace (4s) is shorter than token + consensus + Hellos + 2 × tick (3s + 3600ms + 500ms + 2 × "
+           "250ms = 7600ms)"}});
   expect(two_nodes("[timing]\ngrace = \"1s\"\nlost_after = \"1s\"\n"),
-         {{"29:9 grace (1s) is shorter than 2700ms"},
+         {{"29:9 grace (1s) is shorter than token + consensus + Hellos + 2 × tick (1s + 1200ms + 500ms + 2 × "
+           "250ms = 3200ms)"},
           {"30:14 lost_after (1s) is not longer than suspend_after (1s)"}});
+  expect(two_nodes("[[monitor]]\nname = \"m\"\ntype = \"ping\"\ntargets = [\"10.0.1.1\"]\n"
+                   "affects = [\"web\"]\ncommon_mode_wait = \"1s\"\n"),
+         {{"33:20 common_mode_wait of monitor \"m\" (1s) is shorter than its interval and timeout (10s)"}},
+         Severity::kWarning);
+  expect(replaced(two_nodes(), "\"192.168.50.100/24\"",
+                  "\"192.168.50.100/24\"\nprobe_wait = \"2s\"\nstart_timeout = \"1s\""),
+         {{"24:17 start_timeout of resource \"web/address\" (1s) is not longer than its check of the address "
+           "(2s)"}});
 }
 
 // ---- masses of mistakes

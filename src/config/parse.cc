@@ -24,7 +24,7 @@ Parsed parse(std::string_view text, const params::Registry& registry, const core
     // With parts left out, what they define seems to be missing everywhere else.
     if (!document->incomplete) {
       core::Spec spec = resolve(draft, current, diagnostics);
-      check(draft, spec, diagnostics);
+      check(draft, spec, registry, diagnostics);
       spec.source = text;
       if (!diagnostics.has_errors()) result.spec = std::move(spec);
     }

@@ -18,6 +18,7 @@ inline const params::Registry& registry() {
     IpPrefix address;
     std::optional<std::string> interface;
     std::uint32_t probes = 3;
+    Duration probe_wait{40ms};
   };
   struct MirrorDisk {
     std::filesystem::path device;
@@ -48,7 +49,12 @@ inline const params::Registry& registry() {
                    .required("address", &FloatingIp::address, "The address.")
                    .optional("interface", &FloatingIp::interface, "The interface.")
                    .optional("probes", &FloatingIp::probes, "Probes before use.", {.max = 10})
-                   .schema());
+                   .optional("probe_wait", &FloatingIp::probe_wait, "A wait.", {.min = 1ms, .max = 30s})
+                   .schema(),
+               params::Data::kNone, params::Pace::kPolled, [](const Params& values) -> Duration {
+                 const auto given = values.find("probe_wait");
+                 return given == values.end() ? Duration{40ms} : std::get<Duration>(given->second);
+               });
     result.add(Kind::kResource,
                Declaration<MirrorDisk>("mirror-disk", "A mirror.")
                    .required("device", &MirrorDisk::device, "The device.")
@@ -75,8 +81,12 @@ inline const params::Registry& registry() {
                Declaration<Agent>("agent", "A fence agent.")
                    .required("agent", &Agent::agent, "The program.")
                    .optional("secret", &Agent::secret, "Its password.")
-                   .optional("power_wait", &Agent::power_wait, "A wait.", {.min = 0s, .max = 1min})
-                   .schema());
+                   .optional("power_wait", &Agent::power_wait, "A wait.", {.min = 0s, .max = 10min})
+                   .schema(),
+               params::Data::kNone, params::Pace::kPolled, [](const Params& values) -> Duration {
+                 const auto given = values.find("power_wait");
+                 return given == values.end() ? Duration{2s} : std::get<Duration>(given->second);
+               });
     return result;
   }();
   return types;

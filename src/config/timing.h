@@ -1,11 +1,7 @@
-// The times of a profile, and the proof that a configuration's times fit together.
+// The times of a profile, and what follows from them. src/config/timing_check proves that they fit together.
 #pragma once
 
-#include <string>
-#include <vector>
-
 #include "base/time.h"
-#include "config/diagnostic.h"
 #include "core/spec.h"
 
 namespace komainu::config {
@@ -21,17 +17,11 @@ QuorumDeviceTimes quorum_device_times(core::Profile profile);
 // What is not named in [timing].
 core::Timing default_timing(core::Profile profile, core::ArbiterType arbiter);
 
-// The longest that an ordinary loss of a member keeps the others from acting.
-Duration membership_change(const core::Spec& spec);
+// How long Corosync takes to agree on a membership, after the token was lost.
+Duration consensus(const core::Timing& timing);
 
-struct TimingProblem {
-  Severity severity = Severity::kError;
-  std::string key;   // of [timing]
-  std::string what;  // with both sides' values
-  std::string help;
-};
-
-// Every inequality that does not hold.
-std::vector<TimingProblem> timing_problems(const core::Spec& spec);
+// The longest that a group may take: its resources, one after the other.
+Duration stop_of(const core::Group& group);
+Duration start_of(const core::Group& group);
 
 }  // namespace komainu::config
