@@ -245,6 +245,14 @@ void Language::configuring() {
   CLI::App* check = command(*config, "check", "Every mistake in a file, in one run; no daemon is needed",
                             {Names::kFile}, [this] { return check_config(session_, given_.file); });
   which_file(check);
+  CLI::App* timing = command(*config, "timing",
+                             "How long each kind of failover takes at worst, and why; no daemon is needed",
+                             {Names::kFile}, [this] { return config_timing(session_, given_.file); });
+  which_file(timing);
+  timing->footer(
+      "Worst means that every agent uses its whole time limit. Below stands what has to hold between the "
+      "times, "
+      "and does.");
   CLI::App* reference =
       command(*config, "reference", "Every section, key and type that a configuration may have",
               {Names::kAnything}, [this] { return config_reference(session_, given_.topic); });

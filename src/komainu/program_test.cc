@@ -9,6 +9,7 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
+#include <boost/json.hpp>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -161,6 +162,37 @@ class OnACluster : public ::testing::Test {
   bool done_ = false;
   std::thread loop_;
 };
+
+TEST(Commands, TimingDrawsEachFailoverWithoutADaemon) {
+  const std::string folder = temporary_folder();
+  const std::string file = folder + "/cluster.toml";
+  std::ofstream(file) << kConfig;
+  const Said drawn = say({"config", "timing", file}, "/nonexistent");
+  EXPECT_EQ(drawn.exit, Exit::kDone) << drawn.err;
+  EXPECT_THAT(drawn.out, HasSubstr("a node loses power; group \"web\" starts on another\n"
+                                   "  token             1.000 s  █\n"
+                                   "  consensus         1.200 s  █\n"));
+  EXPECT_THAT(drawn.out, HasSubstr("survivors keep their groups  holds  grace (4s) ≥ token"));
+
+  const Said data = say({"--json", "config", "timing", file}, "/nonexistent");
+  const boost::json::object document = boost::json::parse(data.out).as_object();
+  std::int64_t sum = 0;
+  const boost::json::object& lost = document.at("timelines").at(0).as_object();
+  for (const boost::json::value& phase : lost.at("phases").as_array()) {
+    EXPECT_EQ(phase.at("from_us").as_int64(), sum);
+    sum += phase.at("length_us").as_int64();
+  }
+  EXPECT_EQ(lost.at("name").as_string(), "node-lost");
+  EXPECT_EQ(lost.at("sum_us").as_int64(), sum);
+  for (const boost::json::value& check : document.at("checks").as_array())
+    EXPECT_TRUE(check.at("holds").as_bool()) << check;
+
+  std::ofstream(file, std::ios::app) << "[timing]\ngrace = \"1s\"\n";
+  const Said refused = say({"config", "timing", file}, "/nonexistent");
+  EXPECT_EQ(refused.exit, Exit::kRefused);
+  EXPECT_THAT(refused.err, HasSubstr("the smallest change that repairs it: grace = \"3200ms\""));
+  std::filesystem::remove_all(folder);
+}
 
 TEST_F(OnACluster, ShowsTheStatus) {
   Said said = say({"status"});

@@ -11,6 +11,7 @@
 #include "config/show.h"
 #include "drivers/driver.h"
 #include "komainu/commands.h"
+#include "komainu/render/timing.h"
 #include "komainu/request.h"
 
 namespace komainu::cli {
@@ -86,6 +87,19 @@ Exit check_config(const Session& session, const std::string& file) {
                                  parsed.spec->monitors.size());
   }
   return parsed.spec ? Exit::kDone : Exit::kRefused;
+}
+
+Exit config_timing(const Session& session, const std::string& file) {
+  std::string text;
+  const auto spec = read(session, file, text);
+  if (!spec) return Exit::kRefused;
+  const params::Registry registry = driver_types();
+  if (session.json)
+    session.out << boost::json::serialize(timing_json(*spec, registry)) << "\n";
+  else
+    session.out << render_timelines(config::timelines(*spec, registry), session.style)
+                << render_checks(*spec, registry, session.style);
+  return Exit::kDone;
 }
 
 Exit config_reference(const Session& session, const std::string& topic) {
