@@ -16,6 +16,7 @@
 #include "config/parse.h"
 #include "drivers/driver.h"
 #include "engine/cluster/node.h"
+#include "engine/cluster/store.h"
 #include "engine/files/atomic_file.h"
 #include "engine/files/flow_stamp.h"
 #include "engine/files/ring_file.h"
@@ -87,24 +88,12 @@ core::Spec read_config(const std::string& path, const params::Registry& registry
   return std::move(*parsed.spec);
 }
 
-// Unset: this node has never been in a cluster. A store that cannot be believed is never used: it may know
-// less than this node once acknowledged.
 std::optional<core::Durable> read_store(const std::string& path, const std::string& cluster) {
-  const std::optional<std::string> bytes = need(engine::read_whole(path, wire::kMaxMessage));
-  if (!bytes) return std::nullopt;
-  Result<core::Durable> durable = wire::decode_durable(*bytes);
-  if (!durable) {
-    die_misconfigured(
-        {path + " is damaged: " + durable.error().what,
-         "if another node of the cluster is running, remove the file: this node then gets everything from "
-         "there"});
-  }
-  if (durable->spec->cluster != cluster) {
-    die_misconfigured(
-        {path + " belongs to cluster '" + durable->spec->cluster + "', not to '" + cluster + "'",
-         "remove it if this machine has moved to another cluster"});
-  }
-  return std::move(*durable);
+  auto store = engine::read_store(path, cluster);
+  if (!store)
+    die(store.error().remedy == engine::StoreProblem::Remedy::kPerson ? kExitMisconfigured : kExitFailed,
+        store.error().error);
+  return std::move(*store);
 }
 
 class Daemon {

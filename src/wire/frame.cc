@@ -43,14 +43,21 @@ void finish_frame(Kind kind, std::string& bytes) {
   bytes.replace(kHeaderSize, kChecksumSize, checksum(payload));
 }
 
+std::optional<unsigned> other_version(Kind kind, std::string_view bytes) {
+  if (bytes.size() < payload_offset(kind) || !bytes.starts_with(kMagic) ||
+      bytes[kMagic.size()] != static_cast<char>(kind))
+    return std::nullopt;
+  const auto version = static_cast<std::uint8_t>(bytes[kMagic.size() + 1]);
+  return version == kVersion ? std::nullopt : std::optional<unsigned>(version);
+}
+
 Result<std::string_view> open_frame(Kind kind, std::string_view bytes) {
   if (bytes.size() < payload_offset(kind))
     return failure(fmt::format("only {} bytes, cut off", bytes.size()));
   if (!bytes.starts_with(kMagic) || bytes[kMagic.size()] != static_cast<char>(kind))
     return failure("not written by komainu, or something else than what belongs here");
-  const auto version = static_cast<std::uint8_t>(bytes[kMagic.size() + 1]);
-  if (version != kVersion)
-    return failure(fmt::format("format version {}; this komainu reads version {}", version, kVersion),
+  if (const std::optional<unsigned> version = other_version(kind, bytes))
+    return failure(fmt::format("format version {}; this komainu reads version {}", *version, kVersion),
                    "Run versions of komainu that are at most one step apart.");
   const std::string_view payload = bytes.substr(payload_offset(kind));
   if (kind == Kind::kDurable && bytes.substr(kHeaderSize, kChecksumSize) != checksum(payload))

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -20,6 +21,10 @@ inline constexpr std::uint8_t kVersion = 1;
 // Begins a value's bytes; the payload is appended, then `finish_frame` is called.
 std::string begin_frame(Kind kind);
 void finish_frame(Kind kind, std::string& bytes);
+
+// The format version of something of this kind that another version of komainu wrote; none if it is of this
+// version, or no such thing.
+std::optional<unsigned> other_version(Kind kind, std::string_view bytes);
 
 // Checks the frame and gives the payload. The error begins in lower case and names no sender.
 Result<std::string_view> open_frame(Kind kind, std::string_view bytes);

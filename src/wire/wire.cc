@@ -416,4 +416,11 @@ Result<core::Durable> decode_durable(std::string_view bytes) {
   return named("the store", decode_as<pb::Durable, core::Durable>(Kind::kDurable, bytes));
 }
 
+std::optional<unsigned> other_version(std::string_view store) {
+  return other_version(Kind::kDurable, store);
+}
+unsigned format_version() {
+  return kVersion;
+}
+
 }  // namespace komainu::wire

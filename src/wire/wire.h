@@ -8,6 +8,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -38,5 +39,8 @@ Result<core::State> decode_state(std::string_view bytes);
 // The store carries a checksum, because nothing below it notices a sector that went bad.
 std::string encode(const core::Durable& durable);
 Result<core::Durable> decode_durable(std::string_view bytes);
+// Of a store that another version of komainu wrote: its format's version.
+std::optional<unsigned> other_version(std::string_view store);
+unsigned format_version();
 
 }  // namespace komainu::wire
