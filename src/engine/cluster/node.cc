@@ -29,6 +29,14 @@ constexpr Duration kAnswerPatience = 60s;
 // A node that leaves and runs nothing any more waits so long for what ran there to be online elsewhere: its
 // departure makes a new view, which voids a start that has not begun.
 constexpr Duration kArrivePatience = 10s;
+// So often is a damaged snapshot asked for again.
+constexpr int kMaxRefused = 3;
+
+constexpr const char* kSameVersion = "install the version of komainu that the other nodes have";
+
+std::string cannot_hold(const Error& error) {
+  return "it cannot hold the cluster's configuration: " + error.what;
+}
 
 core::Incarnation new_incarnation() {
   std::random_device random;
@@ -78,16 +86,16 @@ void Node::start() {
   if (std::exchange(held_, false)) begin_replica();
   if (!timer_.armed()) beat();
   if (const Result<std::set<GroupId>> held = executor_.configure(*spec_); !held)
-    return stay_out(held.error().what);
+    return stay_out(cannot_hold(held.error()), kSameVersion);
   executor_.probe_all();
   channel_watch_.start(watch_channel(), [](drivers::Run<void>::Ended ended) {
     if (ended.bug) std::rethrow_exception(ended.bug);
   });
 }
 
-// Whoever cannot hold the cluster's configuration can neither run its groups nor tell whether they run. For
-// the others this node is gone, and what of it can be stopped is stopped.
-void Node::stay_out(const std::string& why) {
+// Whoever cannot hold the cluster's configuration or state can neither run its groups nor tell whether they
+// run. For the others this node is gone, and what of it can be stopped is stopped.
+void Node::stay_out(const std::string& why, const std::string& help) {
   if (std::exchange(out_, true)) return;
   parts_.tell({.severity = core::Severity::kAlarm,
                .kind = core::EventKind::kConfig,
@@ -95,8 +103,7 @@ void Node::stay_out(const std::string& why) {
                .node = self_,
                .group = {},
                .monitor = {},
-               .text = "this node takes no part: it cannot hold the cluster's configuration: " + why +
-                       "; install the version of komainu that the other nodes have, and restart komainud"});
+               .text = "this node takes no part: " + why + "; " + help + ", and restart komainud"});
   channel_watch_.cancel();
   parts_.channel.stop();
   keep(core::ChannelLost{});
@@ -128,6 +135,7 @@ void Node::drain() {
     const core::Input input = std::move(inputs_.front());
     inputs_.pop_front();
     if (std::holds_alternative<core::Timer>(input)) timer_waits_ = false;
+    if (refuses(input)) break;
     core::Effects effects = replica_->step(parts_.loop.now(), input);
     note_flow(input);
     if (replica_->phase() == core::Phase::kEstablished && replica_->view() != kept_view_) {
@@ -146,6 +154,47 @@ void Node::drain() {
   if (replica_->phase() == core::Phase::kEstablished && !out_) executor_.follow(replica_->state());
   check_leaving();
   if (!inputs_.empty() && !begins_again_) schedule();
+}
+
+// A snapshot that cannot be trusted: this node starts over, as if it had missed the message. It stays out of
+// a cluster that is not its own, and where starting over does not help.
+bool Node::refuses(const core::Input& input) {
+  const auto* delivered = std::get_if<core::Delivered>(&input);
+  if (!delivered || out_) return false;
+  const core::Message& message = delivered->message;
+  const auto refusal = guard_.look(message, *spec_);
+  const bool awaited =
+      message.from != self_ && replica_->phase() == core::Phase::kSyncing && message.view == replica_->view();
+  if (!awaited || !std::holds_alternative<core::Snapshot>(message.body)) return false;
+  if (!refusal) {
+    snapshots_refused_ = 0;
+    return false;
+  }
+  ++malformed_;
+  const core::Node* sender = spec_->node(message.from);
+  const std::string why =
+      fmt::format("the state that {} offers is not used: {}",
+                  sender ? sender->name : fmt::format("node {}", message.from.value + 1), refusal->why);
+  if (refusal->verdict == SnapshotGuard::Verdict::kForeign)
+    stay_out(why, "correct `name` in cluster.toml, or join the right cluster with 'komainu cluster join'");
+  else if (++snapshots_refused_ >= kMaxRefused)
+    stay_out(why, "restart komainud on that node");
+  else
+    start_over(why);
+  return true;
+}
+
+void Node::start_over(const std::string& why) {
+  parts_.tell({.severity = core::Severity::kAlarm,
+               .kind = core::EventKind::kProtocol,
+               .cause = {},
+               .node = self_,
+               .group = {},
+               .monitor = {},
+               .text = "this node starts over: " + why});
+  core::Rejoin rejoin{why};
+  apply(rejoin);
+  begin_again();
 }
 
 // As the replica counts its grace: from when an own message came back in an established view.
@@ -343,7 +392,7 @@ void Node::apply(core::SpecActivated& activated) {
   if (*activated.spec == *spec_) return;
   const std::size_t waiting = inputs_.size();
   const Result<std::set<GroupId>> let_go = executor_.configure(*activated.spec);
-  if (!let_go) return stay_out(let_go.error().what);
+  if (!let_go) return stay_out(cannot_hold(let_go.error()), kSameVersion);
   spec_ = activated.spec;
   drop_reports_of(*let_go, waiting);
   parts_.publish_config(*spec_);

@@ -21,6 +21,7 @@
 
 #include "channel/channel.h"
 #include "core/replica.h"
+#include "engine/cluster/snapshot_guard.h"
 #include "engine/cluster/stream_record.h"
 #include "engine/executor/executor.h"
 #include "engine/loop/loop.h"
@@ -74,10 +75,12 @@ class Node {
   drivers::Task<void> watch_channel();
   void keep(decltype(StreamRecord::what) what);
   void note_flow(const core::Input& input);
+  bool refuses(const core::Input& input);
   void beat();
   void begin_replica();
   void begin_again();
-  void stay_out(const std::string& why);
+  void stay_out(const std::string& why, const std::string& help);
+  void start_over(const std::string& why);
   void drop_reports_of(const std::set<GroupId>& groups, std::size_t among);
   void note_request(const core::Input& input);
   void answer(std::uint64_t request, bool accepted, const std::string& text);
@@ -136,6 +139,8 @@ class Node {
   std::map<std::uint64_t, Asked> asked_;
   std::uint64_t next_request_ = 0;
   std::uint64_t malformed_ = 0;
+  SnapshotGuard guard_;
+  int snapshots_refused_ = 0;  // in a row
   std::vector<std::unique_ptr<drivers::Run<void>>> jobs_;
   struct Leave {
     LocalTime until;

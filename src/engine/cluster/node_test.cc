@@ -7,6 +7,7 @@
 
 #include "channel/mailbox.h"
 #include "engine/testing/fake_drivers.h"
+#include "wire/wire.h"
 
 namespace komainu::engine {
 namespace {
@@ -15,6 +16,7 @@ using ::testing::HasSubstr;
 using testing::things;
 
 constexpr NodeId kHere{1};
+constexpr NodeId kPeer{2};
 constexpr GroupId kWeb{1};
 
 // Delivers what is sent, like one node alone, while it is not told to swallow it.
@@ -28,6 +30,15 @@ class Loopback final : public channel::Channel {
     events_.push_always(core::RingChange{ring_, {{kHere, 1}}, {kHere}});
     is_quorate();
   }
+  void joins_with_peer() {
+    ++ring_.seq;
+    events_.push_always(core::RingChange{ring_, {{kHere, 1}, {kPeer, 1}}, {kHere, kPeer}});
+    is_quorate();
+  }
+  void delivers(const core::Message& message) {
+    events_.push_always(channel::Delivered{{message.from, 1}, *wire::encode(message)});
+  }
+  int rejoins = 0;
   void is_quorate() { events_.push_always(core::QuorumVerdict{ring_, true}); }
   void loses() { events_.push_always(channel::Lost{{"Corosync has ended", {}}}); }
 
@@ -39,6 +50,7 @@ class Loopback final : public channel::Channel {
     if (!swallows) events_.push_always(channel::Delivered{{kHere, 1}, std::move(bytes)});
   }
   void rejoin(std::string) override {
+    ++rejoins;
     loses();
     joins();
   }
@@ -52,12 +64,13 @@ class Loopback final : public channel::Channel {
 };
 
 struct NodeBench : testing::Bench {
-  explicit NodeBench(const std::string& type) : spec(one_node(type)) {}
+  explicit NodeBench(const std::string& type) : spec(configured(type, {kHere})) {}
+  explicit NodeBench(NodeSet nodes) : spec(configured("fake", nodes)) {}
 
-  static core::SpecPtr one_node(const std::string& type) {
+  static core::SpecPtr configured(const std::string& type, NodeSet nodes) {
     auto spec = std::make_shared<core::Spec>();
     spec->cluster = "test";
-    spec->nodes[kHere] = core::Node{kHere, "node1", {}};
+    for (const NodeId id : nodes) spec->nodes[id] = core::Node{id, "node" + std::to_string(id.value), {}};
     core::Group& group = spec->groups[kWeb];
     group.id = kWeb;
     group.name = "web";
@@ -82,6 +95,35 @@ struct NodeBench : testing::Bench {
     node.start();
     ASSERT_TRUE(until([&] { return node.replica().phase() == core::Phase::kEstablished; }));
   }
+  // The other node has lived longer, so its state is to be taken over.
+  core::State state_of_peer() const {
+    core::State state = core::cold_state(spec, {});
+    state.lineage.epoch = 5;
+    state.clock = 60s;
+    return state;
+  }
+  void peer_says_hello(const core::State& state) {
+    channel.joins_with_peer();
+    ASSERT_TRUE(until([&] { return node.replica().phase() == core::Phase::kGathering; }));
+    channel.delivers({.from = kPeer,
+                      .incarnation = {9},
+                      .view = node.replica().view(),
+                      .sequence = 1,
+                      .body = core::Hello{.live = true,
+                                          .lineage = state.lineage,
+                                          .position = 3,
+                                          .state_digest = state.digest(),
+                                          .spec_version = state.spec->version,
+                                          .spec_digest = state.spec_digest}});
+    ASSERT_TRUE(until([&] { return node.replica().phase() == core::Phase::kSyncing; }));
+  }
+  void peer_offers(const core::State& state) {
+    channel.delivers({.from = kPeer,
+                      .incarnation = {9},
+                      .view = node.replica().view(),
+                      .sequence = 2,
+                      .body = core::Snapshot{std::make_shared<const core::State>(state)}});
+  }
   void asks_to_stop() {
     node.submit(core::Request{0, "operator", core::GroupStop{kWeb}},
                 [this](core::Answer answer) { answers.push_back(std::move(answer)); });
@@ -95,10 +137,19 @@ struct NodeBench : testing::Bench {
 };
 
 // A node is never taken apart: the daemon ends with it (komainud/main.cc).
-NodeBench& bench_of(const std::string& type = "fake") {
+template <class Kind>
+NodeBench& bench_of(const Kind& kind) {
   static std::vector<NodeBench*> benches;
-  benches.push_back(new NodeBench(type));
+  benches.push_back(new NodeBench(kind));
   return *benches.back();
+}
+NodeBench& bench_of() {
+  return bench_of(std::string("fake"));
+}
+NodeBench& bench_of_two() {
+  NodeBench& bench = bench_of(NodeSet{kHere, kPeer});
+  bench.node.start();
+  return bench;
 }
 
 TEST(Node, AnswersAnOperatorOnce) {
@@ -150,7 +201,7 @@ TEST(Node, LeavesInTheChannelWhatItCannotTakeYet) {
 }
 
 TEST(Node, TakesNoPartWhenItCannotHoldItsConfiguration) {
-  NodeBench& bench = bench_of("newer");
+  NodeBench& bench = bench_of(std::string("newer"));
   bench.channel.joins();
   bench.node.start();
   EXPECT_TRUE(bench.channel.stopped);
@@ -161,6 +212,63 @@ TEST(Node, TakesNoPartWhenItCannotHoldItsConfiguration) {
   bench.node.leave(30s, [&] { left = true; });
   EXPECT_TRUE(bench.until([&] { return left; })) << "and nothing keeps the daemon from ending";
   EXPECT_EQ(bench.node.replica().phase(), core::Phase::kOut);
+}
+
+TEST(Node, TakesOverTheStateOfWhoKnowsMore) {
+  NodeBench& bench = bench_of_two();
+  const core::State state = bench.state_of_peer();
+  bench.peer_says_hello(state);
+  bench.peer_offers(state);
+  EXPECT_TRUE(bench.until([&] { return bench.node.replica().phase() == core::Phase::kEstablished; }));
+  EXPECT_EQ(bench.channel.rejoins, 0);
+}
+
+TEST(Node, StartsOverInsteadOfTakingADamagedState) {
+  NodeBench& bench = bench_of_two();
+  core::State state = bench.state_of_peer();
+  bench.peer_says_hello(state);
+  const core::Incarnation before = bench.node.replica().incarnation();
+  state.clock += 1s;  // not what the Hello promised
+  bench.peer_offers(state);
+  ASSERT_TRUE(bench.until([&] { return bench.channel.rejoins == 1; }));
+  EXPECT_NE(bench.node.replica().incarnation(), before);
+  EXPECT_THAT(bench.events.back().text,
+              HasSubstr("this node starts over: the state that node2 offers is not used: it is not the state "
+                        "that its sender's Hello promised"));
+  EXPECT_EQ(bench.node.counters()["messages_malformed"], 1u);
+}
+
+TEST(Node, TakesNoPartWhenTheStateIsDamagedAgainAndAgain) {
+  NodeBench& bench = bench_of_two();
+  core::State state = bench.state_of_peer();
+  state.groups.clear();
+  for (int time = 1; time <= 3; ++time) {
+    bench.peer_says_hello(state);
+    bench.peer_offers(state);
+    if (time < 3) {
+      ASSERT_TRUE(bench.until([&] { return bench.channel.rejoins == time; }));
+    }
+  }
+  ASSERT_TRUE(bench.until([&] { return bench.channel.stopped; }));
+  EXPECT_EQ(bench.channel.rejoins, 2);
+  EXPECT_THAT(bench.events.back().text,
+              HasSubstr("this node takes no part: the state that node2 offers is not "
+                        "used: its nodes, groups or monitors are not those of its "
+                        "configuration; restart komainud on that node"));
+}
+
+TEST(Node, TakesNoPartInAnotherCluster) {
+  NodeBench& bench = bench_of_two();
+  core::State state = bench.state_of_peer();
+  core::Spec other = *state.spec;
+  other.cluster = "billing";
+  core::install_spec(state, std::make_shared<const core::Spec>(other));
+  bench.peer_says_hello(state);
+  bench.peer_offers(state);
+  ASSERT_TRUE(bench.until([&] { return bench.channel.stopped; }));
+  EXPECT_THAT(bench.events.back().text,
+              HasSubstr("it is of cluster 'billing', and this node belongs to 'test'"));
+  EXPECT_NE(bench.node.replica().phase(), core::Phase::kEstablished);
 }
 
 }  // namespace
