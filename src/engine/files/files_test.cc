@@ -31,11 +31,21 @@ class Folder {
   std::string path_;
 };
 
+struct Kept {
+  std::vector<std::string> records;
+  std::vector<RingGap> gaps;
+  Result<void> read;
+};
+Kept kept(const std::string& path) {
+  Kept kept;
+  kept.read = read_ring_file(path, {[&](std::string_view record) { kept.records.emplace_back(record); },
+                                    [&](const RingGap& gap) { kept.gaps.push_back(gap); }});
+  return kept;
+}
 std::vector<std::string> records(const std::string& path) {
-  std::vector<std::string> all;
-  const auto result = read_ring_file(path, [&](std::string_view record) { all.emplace_back(record); });
-  EXPECT_TRUE(result) << result.error().what;
-  return all;
+  const Kept all = kept(path);
+  EXPECT_TRUE(all.read) << all.read.error().what;
+  return all.records;
 }
 
 TEST(AtomicFile, ReplacesTheWholeFileAndKeepsItPrivate) {
@@ -90,8 +100,28 @@ TEST(RingFile, GoesOnBehindTheLastWholeRecordAfterAPowerCut) {
 
 TEST(RingFile, RefusesWhatItDidNotWrite) {
   Folder folder;
-  ASSERT_TRUE(write_atomically(folder / "stream.0", "something else altogether", 0600));
-  EXPECT_FALSE(read_ring_file(folder / "stream", [](std::string_view) {}));
+  const std::string path = folder / "stream";
+  ASSERT_TRUE(write_atomically(path + ".0", "something else altogether", 0600));
+  const Kept none = kept(path);
+  ASSERT_FALSE(none.read);
+  EXPECT_EQ(none.read.error().what, "cannot read the stream: " + path + ".0 was not written by komainud");
+}
+
+TEST(RingFile, SaysWhereTheOlderHalfIsDamaged) {
+  Folder folder;
+  const std::string path = folder / "stream";
+  {
+    RingFile ring(path, 100);
+    for (const char* record : {"first", "second", "third"})
+      ASSERT_TRUE(ring.append(record + std::string(20, '.')));
+  }
+  std::filesystem::resize_file(path + ".1", std::filesystem::file_size(path + ".1") - 1);
+  const Kept damaged = kept(path);
+  ASSERT_EQ(damaged.gaps.size(), 1u);
+  EXPECT_EQ(damaged.gaps[0].why, RingGap::Why::kDamaged) << "the newer half was begun behind a whole record";
+  EXPECT_EQ(damaged.gaps[0].error.what.substr(0, path.size() + 26), path + ".1 is damaged at byte 49: ");
+  EXPECT_EQ(damaged.records,
+            (std::vector<std::string>{"first" + std::string(20, '.'), "third" + std::string(20, '.')}));
 }
 
 // A Writer on a disk that answers only once it is let.

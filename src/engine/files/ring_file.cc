@@ -10,6 +10,7 @@
 #include <array>
 #include <boost/crc.hpp>
 #include <cstring>
+#include <optional>
 #include <vector>
 
 #include "engine/files/atomic_file.h"
@@ -19,6 +20,7 @@ namespace komainu::engine {
 namespace {
 
 constexpr std::string_view kMagic = "kmnring1";
+constexpr std::string_view kAnyVersion = "kmnring";
 constexpr std::size_t kHeader = kMagic.size() + sizeof(std::uint64_t);
 constexpr std::size_t kRecordHeader = 2 * sizeof(std::uint32_t);
 
@@ -38,8 +40,10 @@ std::uint32_t crc_of(std::string_view bytes) {
   crc.process_bytes(bytes.data(), bytes.size());
   return crc.checksum();
 }
-bool is_ours(std::string_view bytes) {
-  return bytes.size() >= kHeader && bytes.starts_with(kMagic);
+// Also false of a half that stands in the other's place.
+bool is_half(std::string_view bytes, std::uint64_t number) {
+  return bytes.size() >= kHeader && bytes.starts_with(kMagic) &&
+         number_at<std::uint64_t>(bytes, kMagic.size()) % 2 == number;
 }
 
 // The length of the part of a half that is whole.
@@ -66,7 +70,7 @@ std::string RingFile::half_path(std::uint64_t generation) const {
 Result<void> RingFile::open() {
   for (std::uint64_t half = 0; half < 2; ++half) {
     auto bytes = read_whole(half_path(half), half_ + kMaxRecord + kHeader);
-    if (!bytes || !*bytes || !is_ours(**bytes)) continue;
+    if (!bytes || !*bytes || !is_half(**bytes, half)) continue;
     const auto generation = number_at<std::uint64_t>(**bytes, kMagic.size());
     if (generation <= generation_) continue;
     generation_ = generation;
@@ -120,27 +124,75 @@ Result<void> RingFile::append(std::string_view record) {
   return {};
 }
 
-Result<void> read_ring_file(const std::string& path, const std::function<void(std::string_view)>& take) {
-  std::vector<std::pair<std::uint64_t, std::string>> halves;
-  std::string problem = "there is no such file";
-  for (int half = 0; half < 2; ++half) {
-    auto bytes =
-        read_whole(fmt::format("{}.{}", path, half), RingFile::kHalf + RingFile::kMaxRecord + kHeader);
+namespace {
+
+struct Half {
+  std::string path;
+  std::uint64_t generation = 0;
+  std::string bytes;
+};
+
+RingGap damaged(std::string what) {
+  return {RingGap::Why::kDamaged,
+          {std::move(what), "what it held is lost for `komainu replay`; the cluster does not need it"}};
+}
+
+// Why these bytes are no half of a record of ours.
+RingGap unusable(const std::string& path, std::string_view bytes) {
+  if (bytes.size() < kHeader && kMagic.starts_with(bytes.substr(0, kMagic.size())))
+    return {RingGap::Why::kUnfinished, {path + " ends within its header", {}}};
+  if (bytes.starts_with(kAnyVersion) && !bytes.starts_with(kMagic))
+    return {RingGap::Why::kDamaged,
+            {fmt::format("{} was written by another version of komainu", path),
+             "replay it with the version that wrote it"}};
+  if (bytes.starts_with(kMagic))
+    return damaged(path + " is damaged, or stands in the place of the other half");
+  return damaged(path + " was not written by komainud");
+}
+
+// What is behind the last whole record of a half, if anything.
+std::optional<RingGap> rest_of(const Half& half, std::size_t at, bool newest) {
+  if (at == half.bytes.size()) return std::nullopt;
+  const std::size_t left = half.bytes.size() - at;
+  const bool cut = left < kRecordHeader || number_at<std::uint32_t>(half.bytes, at) > left - kRecordHeader;
+  if (cut && newest)
+    return RingGap{RingGap::Why::kUnfinished,
+                   {fmt::format("{} ends within a record, at byte {}", half.path, at), {}}};
+  return damaged(
+      fmt::format("{} is damaged at byte {}: the {} bytes from there on are not used", half.path, at, left));
+}
+
+}  // namespace
+
+Result<void> read_ring_file(const std::string& path, const RingReader& reader) {
+  std::vector<Half> halves;
+  std::vector<RingGap> gaps;
+  for (std::uint64_t number = 0; number < 2; ++number) {
+    const std::string half = fmt::format("{}.{}", path, number);
+    auto bytes = read_whole(half, RingFile::kHalf + RingFile::kMaxRecord + kHeader);
     if (!bytes) return std::unexpected(bytes.error());
     if (!*bytes) continue;
-    if (!is_ours(**bytes)) {
-      problem = "it was not written by komainud";
-      continue;
-    }
-    const auto generation = number_at<std::uint64_t>(**bytes, kMagic.size());
-    halves.emplace_back(generation, std::move(**bytes));
+    if (is_half(**bytes, number))
+      halves.push_back({half, number_at<std::uint64_t>(**bytes, kMagic.size()), std::move(**bytes)});
+    else
+      gaps.push_back(unusable(half, **bytes));
   }
   if (halves.empty()) {
-    return failure(fmt::format("cannot read the stream {}.0 or {}.1: {}", path, path, problem),
-                   "komainud keeps it in /var/lib/komainu/stream");
+    const Error why =
+        gaps.empty() ? Error{fmt::format("there is no {}.0 and no {}.1", path, path), {}} : gaps.back().error;
+    return failure("cannot read the stream: " + why.what, "komainud keeps it in /var/lib/komainu/stream");
   }
-  std::ranges::sort(halves);
-  for (const auto& [generation, bytes] : halves) each_record(bytes, take);
+  std::ranges::sort(halves, {}, &Half::generation);
+  if (halves.size() == 2 && halves[1].generation != halves[0].generation + 1) {
+    gaps.push_back(damaged(
+        fmt::format("{} is no continuation of {}, which is not used", halves[1].path, halves[0].path)));
+    halves.erase(halves.begin());
+  }
+  for (const RingGap& gap : gaps) reader.gap(gap);
+  for (const Half& half : halves) {
+    const std::size_t end = each_record(half.bytes, reader.take);
+    if (const auto gap = rest_of(half, end, &half == &halves.back())) reader.gap(*gap);
+  }
   return {};
 }
 

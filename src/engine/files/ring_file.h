@@ -37,8 +37,25 @@ class RingFile {
   Fd file_;
 };
 
-// Calls `take` for each record, the oldest first. A damaged record ends its half: what follows cannot be
-// trusted. The error says that neither half is there, or is ours.
-Result<void> read_ring_file(const std::string& path, const std::function<void(std::string_view)>& take);
+// Where records are missing.
+struct RingGap {
+  enum class Why : std::uint8_t {
+    kUnfinished,  // at the end of the file: still being written, or the power went
+    kDamaged,
+  };
+  Why why = Why::kDamaged;
+  Error error;  // names the file and the place in it
+};
+
+struct RingReader {
+  std::function<void(std::string_view record)> take;
+  // Called between the records that it stands between. What follows cannot be understood from what came
+  // before.
+  std::function<void(const RingGap&)> gap;
+};
+
+// The records, the oldest first. A damaged record ends its half: what follows cannot be trusted; nor can a
+// half that the other one does not continue. The error says that neither half can be read.
+Result<void> read_ring_file(const std::string& path, const RingReader& reader);
 
 }  // namespace komainu::engine
