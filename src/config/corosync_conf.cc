@@ -64,7 +64,7 @@ std::string quorum(const core::Spec& spec) {
         "    net {{\n"
         "      host: {}\n"
         "      algorithm: ffsplit\n"
-        "      tls: off\n"
+        "      tls: required\n"
         "    }}\n"
         "  }}\n",
         spec.arbiter_votes(), milliseconds(times.timeout), milliseconds(times.sync_timeout),

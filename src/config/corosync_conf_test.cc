@@ -103,7 +103,7 @@ TEST(CorosyncConf, AQuorumDeviceAndTwoNodeExcludeEachOther) {
   EXPECT_FALSE(has(text, "two_node"));
   EXPECT_TRUE(has(text,
                   "  device {\n    model: net\n    votes: 1\n    timeout: 2000\n    sync_timeout: 5000\n"
-                  "    net {\n      host: 10.0.1.1\n      algorithm: ffsplit\n"));
+                  "    net {\n      host: 10.0.1.1\n      algorithm: ffsplit\n      tls: required\n"));
 }
 
 // `corosync -t` wants the key file to exist and this machine to be one of the nodes: it is given a key, and

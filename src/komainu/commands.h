@@ -48,8 +48,11 @@ struct Places {
   std::string bundle = "/etc/komainu/join.bundle";
   std::string corosync_conf = "/etc/corosync/corosync.conf";
   std::string corosync_key = "/etc/corosync/authkey";
+  std::string arbiter = "/etc/komainu/arbiter";  // what is exchanged with it
+  std::string qdevice_database = "/etc/corosync/qdevice/net/nssdb";
 };
-// A key that is there already is kept unless a new one is wanted.
+// A key that is there already is kept unless a new one is wanted. With an arbiter that has not signed the
+// cluster's request, it leaves the request and says what to do.
 Exit init_cluster(const Session& session, const Places& places, bool new_key_wanted);
 // Without a bundle: the configuration and the key are in their places already.
 Exit join_cluster(const Session& session, const Places& places, const std::optional<std::string>& bundle);

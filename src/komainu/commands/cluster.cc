@@ -15,6 +15,7 @@
 #include "config/parse.h"
 #include "drivers/driver.h"
 #include "engine/files/atomic_file.h"
+#include "komainu/arbiter_identity.h"
 #include "komainu/commands.h"
 
 namespace komainu::cli {
@@ -103,9 +104,87 @@ void warn_of_a_stranger(const Session& session, const core::Spec& spec) {
       host, names);
 }
 
+// ---- the arbiter's part: see arbiter_identity.h
+
+bool has_arbiter(const core::Spec& spec) {
+  return spec.quorum.arbiter == core::ArbiterType::kQnetd;
+}
+
+// Where the parts of the identity are kept on a node: two of them keep the names that the arbiter's tools
+// give them, so that they can be copied as they are.
+struct ArbiterFiles {
+  std::string key, request, authority, certificate;
+
+  ArbiterFiles(const Places& places, const std::string& cluster)
+      : key(places.arbiter + "/key.pem"),
+        request(fmt::format("{}/{}.request", places.arbiter, cluster)),
+        authority(places.arbiter + "/qnetd-cacert.crt"),
+        certificate(fmt::format("{}/cluster-{}.crt", places.arbiter, cluster)) {}
+};
+
+// Unset: some of it is not there yet.
+Result<std::optional<ArbiterIdentity>> arbiter_in_place(const Places& places, const core::Spec& spec) {
+  const ArbiterFiles files(places, spec.cluster);
+  ArbiterIdentity identity;
+  for (auto [path, into] : {std::pair(&files.key, &identity.key),
+                            {&files.authority, &identity.authority},
+                            {&files.certificate, &identity.certificate}}) {
+    auto bytes = read_whole(*path, kMaxFile);
+    if (!bytes) return std::unexpected(bytes.error());
+    if (!*bytes) return std::nullopt;
+    *into = std::move(**bytes);
+    if (path == &files.key) continue;
+    auto pem = certificate_pem(*into, *path);
+    if (!pem) return std::unexpected(pem.error());
+    *into = std::move(*pem);
+  }
+  if (auto good = check(identity, spec.cluster); !good) return std::unexpected(good.error());
+  return identity;
+}
+
+// Leaves the key and what the arbiter has to sign, and says how to get that signed.
+Result<void> ask_arbiter(const Session& session, const Places& places, const core::Spec& spec) {
+  const ArbiterFiles files(places, spec.cluster);
+  auto key = read_whole(files.key, kMaxFile);
+  if (!key) return std::unexpected(key.error());
+  if (!*key) {
+    auto made = new_arbiter_key();
+    if (!made) return std::unexpected(made.error());
+    *key = std::move(*made);
+  }
+  auto request = arbiter_request(**key, spec.cluster);
+  if (!request) return std::unexpected(request.error());
+  if (auto done = put(session, files.key, **key, 0600); !done) return done;
+  if (auto done = put(session, files.request, *request, 0644); !done) return done;
+  const std::string& host = spec.quorum.arbiter_address;
+  session.out << fmt::format(
+      "\nThe arbiter {0} has to sign the request. With corosync-qnetd installed there, run here:\n"
+      "  scp {1} root@{2}:\n"
+      "  ssh root@{0} corosync-qnetd-certutil -s -c {3}.request -n {3}\n"
+      "  scp root@{2}:/etc/corosync/qnetd/nssdb/{{qnetd-cacert,cluster-{3}}}.crt {4}/\n"
+      "  komainu cluster init\n",
+      host, files.request, host.contains(':') ? "[" + host + "]" : host, spec.cluster, places.arbiter);
+  return {};
+}
+
+Result<void> put_arbiter(const Session& session, const Places& places, const std::string& cluster,
+                         const ArbiterIdentity& identity) {
+  const ArbiterFiles files(places, cluster);
+  if (auto done = put(session, files.key, identity.key, 0600); !done) return done;
+  for (const auto& [path, pem] :
+       {std::pair(&files.authority, &identity.authority), {&files.certificate, &identity.certificate}})
+    if (auto done = engine::write_atomically(*path, *pem, 0644); !done) return done;
+  if (auto done = write_nss_database(identity, places.qdevice_database); !done) return done;
+  session.out << fmt::format("  wrote {}\n", places.qdevice_database);
+  return {};
+}
+
+// ---- what makes a node one of the cluster
+
 struct Material {
   std::string config;
   std::string key;
+  std::optional<ArbiterIdentity> arbiter;
 };
 
 Result<Material> unpack(const std::string& path) {
@@ -126,7 +205,27 @@ Result<Material> unpack(const std::string& path) {
   if (!config || !config->is_string() || !key || !key->is_string()) return broken();
   auto key_bytes = from_hex(std::string_view(key->get_string()));
   if (!key_bytes || key_bytes->empty()) return broken();
-  return Material{std::string(config->get_string()), std::move(*key_bytes)};
+  Material material{std::string(config->get_string()), std::move(*key_bytes), {}};
+  if (const json::value* arbiter = bundle->if_contains("arbiter")) {
+    ArbiterIdentity identity;
+    for (auto [name, into] : {std::pair("authority", &identity.authority),
+                              {"certificate", &identity.certificate},
+                              {"key", &identity.key}}) {
+      const json::value* part = arbiter->is_object() ? arbiter->get_object().if_contains(name) : nullptr;
+      if (!part || !part->is_string()) return broken();
+      *into = part->get_string();
+    }
+    material.arbiter = std::move(identity);
+  }
+  return material;
+}
+
+std::string packed(const Material& material) {
+  json::object bundle{{"cluster.toml", material.config}, {"corosync-key", hex(material.key)}};
+  if (const auto& arbiter = material.arbiter)
+    bundle["arbiter"] = {
+        {"authority", arbiter->authority}, {"certificate", arbiter->certificate}, {"key", arbiter->key}};
+  return json::serialize(bundle) + "\n";
 }
 
 Result<Material> in_place(const Places& places) {
@@ -140,29 +239,28 @@ Result<Material> in_place(const Places& places) {
   if (!*key)
     return failure("there is no " + places.corosync_key,
                    "join with the bundle of the first node: komainu cluster join FILE");
-  return Material{std::move(**config), std::move(**key)};
+  return Material{std::move(**config), std::move(**key), {}};
 }
 
-// Configuration, Corosync's configuration and key in their places.
-Result<core::Spec> establish(const Session& session, const Places& places, const Material& material,
-                             const std::string& name) {
-  auto spec = parsed(session, material.config, name);
-  if (!spec) return spec;
-  warn_of_a_stranger(session, *spec);
-  if (auto done = put(session, places.config, material.config, 0640); !done)
-    return std::unexpected(done.error());
-  if (spec->nodes.size() < 2) return spec;
-  if (auto done = put(session, places.corosync_key, material.key, 0400); !done)
-    return std::unexpected(done.error());
-  if (auto done = put(session, places.corosync_conf, config::corosync_conf(*spec), 0644); !done)
-    return std::unexpected(done.error());
-  return spec;
+// Configuration, Corosync's configuration and key in their places, and what the arbiter is shown.
+Result<void> establish(const Session& session, const Places& places, const Material& material,
+                       const core::Spec& spec) {
+  warn_of_a_stranger(session, spec);
+  if (auto done = put(session, places.config, material.config, 0640); !done) return done;
+  if (spec.nodes.size() < 2) return {};
+  if (auto done = put(session, places.corosync_key, material.key, 0400); !done) return done;
+  if (material.arbiter) {
+    if (auto done = put_arbiter(session, places, spec.cluster, *material.arbiter); !done) return done;
+  }
+  return put(session, places.corosync_conf, config::corosync_conf(spec), 0644);
 }
 
-constexpr std::string_view kStartAlone =
-    "\nStart it:\n  systemctl enable komainud && systemctl restart komainud\n";
-constexpr std::string_view kStart =
-    "\nStart it:\n  systemctl enable corosync komainud && systemctl restart corosync komainud\n";
+std::string how_to_start(const core::Spec& spec) {
+  const std::string units = spec.nodes.size() < 2 ? "komainud"
+                            : has_arbiter(spec)   ? "corosync corosync-qdevice komainud"
+                                                  : "corosync komainud";
+  return fmt::format("\nStart it:\n  systemctl enable {0} && systemctl restart {0}\n", units);
+}
 
 }  // namespace
 
@@ -183,33 +281,57 @@ Exit init_cluster(const Session& session, const Places& places, bool new_key_wan
     if (!made) return fail(session, made.error());
     *key = std::move(*made);
   }
-  const Material material{std::move(**config), std::move(**key)};
-  auto spec = establish(session, places, material, places.config);
+  Material material{std::move(**config), std::move(**key), {}};
+  auto spec = parsed(session, material.config, places.config);
   if (!spec) return fail(session, spec.error());
+  if (has_arbiter(*spec)) {
+    auto identity = arbiter_in_place(places, *spec);
+    if (!identity) return fail(session, identity.error());
+    if (!*identity) {
+      if (auto asked = ask_arbiter(session, places, *spec); !asked) return fail(session, asked.error());
+      return fail(session, Error{"the arbiter has not signed this cluster's request yet",
+                                 "do what is shown above; nothing else was written"});
+    }
+    material.arbiter = std::move(*identity);
+  }
+  if (auto done = establish(session, places, material, *spec); !done) return fail(session, done.error());
   if (spec->nodes.size() < 2) {
     session.out << fmt::format("cluster {} is one server: it needs no Corosync\n{}", spec->cluster,
-                               kStartAlone);
+                               how_to_start(*spec));
     return Exit::kDone;
   }
-  const json::object bundle{{"cluster.toml", material.config}, {"corosync-key", hex(material.key)}};
-  if (auto done = put(session, places.bundle, json::serialize(bundle) + "\n", 0600); !done)
+  if (auto done = put(session, places.bundle, packed(material), 0600); !done)
     return fail(session, done.error());
-  session.out << fmt::format("cluster {} is made of {} nodes\n", spec->cluster, spec->nodes.size()) << kStart
-              << fmt::format(
-                     "\nOn each other node, with a copy of {} (it holds the cluster's key: keep it secret):\n"
-                     "  komainu cluster join FILE\n",
-                     places.bundle);
+  session.out
+      << fmt::format("cluster {} is made of {} nodes\n", spec->cluster, spec->nodes.size())
+      << how_to_start(*spec)
+      << fmt::format(
+             "\nOn each other node, with a copy of {} (it holds the cluster's keys: keep it secret):\n"
+             "  komainu cluster join FILE\n",
+             places.bundle);
   return Exit::kDone;
 }
 
 Exit join_cluster(const Session& session, const Places& places, const std::optional<std::string>& bundle) {
   auto material = bundle ? unpack(*bundle) : in_place(places);
   if (!material) return fail(session, material.error());
-  auto spec = establish(session, places, *material, bundle.value_or(places.config));
+  auto spec = parsed(session, material->config, bundle.value_or(places.config));
   if (!spec) return fail(session, spec.error());
+  if (has_arbiter(*spec) && !bundle) {
+    auto identity = arbiter_in_place(places, *spec);
+    if (!identity) return fail(session, identity.error());
+    material->arbiter = std::move(*identity);
+  }
+  if (has_arbiter(*spec) && !material->arbiter)
+    return fail(session, Error{"the key and certificates for the arbiter are missing",
+                               "join with the bundle of the first node: komainu cluster join FILE"});
+  if (material->arbiter) {
+    if (auto good = check(*material->arbiter, spec->cluster); !good) return fail(session, good.error());
+  }
+  if (auto done = establish(session, places, *material, *spec); !done) return fail(session, done.error());
   session.out << fmt::format("this server is ready to join cluster {}\n", spec->cluster)
-              << (spec->nodes.size() < 2 ? kStartAlone : kStart);
-  if (bundle) session.out << fmt::format("then remove {}: it holds the cluster's key\n", *bundle);
+              << how_to_start(*spec);
+  if (bundle) session.out << fmt::format("then remove {}: it holds the cluster's keys\n", *bundle);
   return Exit::kDone;
 }
 
