@@ -140,6 +140,12 @@ void Checks::quorum() {
                                    nodes == 1 ? "is" : "are", nodes, nodes == 1 ? "" : "s"),
                        "an even number of nodes",
                        "an odd number has a majority without it: leave the arbiter out");
+  if (quorum.arbiter == ArbiterType::kQnetd && nodes % 2 == 0 && !fencing_given() && !quorum.allow_split_risk)
+    diagnostics_.error(draft_.quorum.at.of("arbiter"),
+                       "an arbiter without fencing: the half that it chooses cannot know when the other has "
+                       "stopped, and takes over nothing",
+                       "[[fencing]]",
+                       "an arbiter says who may act; only a fencer makes sure that the other does not");
   if (quorum.on_no_quorum == core::NoQuorum::kFreeze)
     for (const auto& [id, group] : spec_.groups)
       if (group.holds_data)
@@ -160,15 +166,11 @@ void Checks::two_nodes() {
   if (fencing_given() || quorum.allow_split_risk || arbiter_unreadable ||
       quorum.arbiter == ArbiterType::kQnetd)
     return;
-  const std::string help =
-      "add [[fencing]] (best), or in [quorum] arbiter = { type = \"qnetd\", address = \"…\" }, or accept the "
-      "risk "
-      "with allow_split_risk = true";
   diagnostics_.error(
       quorum_place(),
-      "two nodes without fencing or an arbiter: when they cannot see each other, each takes the "
-      "other for dead, and both run every group",
-      {}, help);
+      "two nodes without fencing: when they cannot see each other, each takes the other for dead, and both "
+      "run every group",
+      "[[fencing]]", "or accept the risk with allow_split_risk = true");
 }
 
 void Checks::fencing() {

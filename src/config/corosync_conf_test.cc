@@ -30,7 +30,8 @@ std::string four_nodes(const std::string& profile) {
       text += "\"10.0." + std::to_string(link) + "." + std::to_string(i) + "\",";
     text += "]\n";
   }
-  return text + "[quorum]\narbiter = { type = \"qnetd\", address = \"arbiter.example\" }\n";
+  return text + "[quorum]\narbiter = { type = \"qnetd\", address = \"arbiter.example\" }\n" +
+         "[[fencing]]\ndevice = [ { type = \"agent\", agent = \"fence_virt\" } ]\n";
 }
 
 std::string with_ipv6() {

@@ -305,22 +305,30 @@ std::string without_fencing(const std::string& text) {
          "[timing]\ndrain = \"3min\"\n";
 }
 
-TEST(Quorum, TwoNodesNeedFencingAnArbiterOrADecision) {
-  const char* const kWhat =
-      "two nodes without fencing or an arbiter: when they cannot see each other, each takes the other for "
-      "dead, and "
-      "both run every group";
-  expect(without_fencing(two_nodes()), {{"8:1 " + std::string(kWhat)}});
-  expect(without_fencing(two_nodes("[quorum]\n")), {{"26:1 " + std::string(kWhat)}});
+TEST(Quorum, TwoNodesNeedFencingOrADecision) {
+  const std::string what =
+      "two nodes without fencing: when they cannot see each other, each takes the other for dead, and both "
+      "run "
+      "every group";
+  expect(without_fencing(two_nodes()), {{"8:1 " + what}});
+  expect(without_fencing(two_nodes("[quorum]\n")), {{"26:1 " + what}});
   expect(without_fencing(two_nodes("[quorum]\nallow_split_risk = true\n")), {});
-  expect(without_fencing(two_nodes("[quorum]\narbiter = { type = \"qnetd\", address = \"10.0.1.1\" }\n")),
-         {});
+}
+
+TEST(Quorum, AnArbiterReplacesNoFencer) {
+  const std::string arbiter = "[quorum]\narbiter = { type = \"qnetd\", address = \"10.0.1.1\" }\n";
+  expect(two_nodes(arbiter), {});
+  expect(without_fencing(two_nodes(arbiter + "allow_split_risk = true\n")), {});
+  expect(
+      without_fencing(two_nodes(arbiter)),
+      {{"27:11 an arbiter without fencing: the half that it chooses cannot know when the other has stopped, "
+        "and takes over nothing"}});
 }
 
 TEST(Quorum, NobodyIsFrozenWhileOthersTakeHisLeaseForOver) {
-  expect(without_fencing(two_nodes("[quorum]\narbiter = { type = \"qnetd\", address = \"10.0.1.1\" }\n"
-                                   "on_no_quorum = \"freeze\"\n")),
-         {{"28:16 on_no_quorum = \"freeze\" without fencing"}});
+  expect(without_fencing(two_nodes("[[node]]\nname = \"guest3\"\nlinks = [\"10.0.1.13\", \"192.168.50.13\"]\n"
+                                   "[quorum]\non_no_quorum = \"freeze\"\n")),
+         {{"30:16 on_no_quorum = \"freeze\" without fencing"}});
 }
 
 TEST(Ladder, EndsInWhatCanBeDone) {
