@@ -61,11 +61,20 @@ struct Done {
 // After stop(): the group has been left and the thread has ended.
 struct Stopped {};
 
+// What Corosync knows of its quorum device (an arbiter) on this node. Told once it is known, and when it
+// changes. The vote itself is part of core::QuorumVerdict: this is for people.
+enum class QuorumDevice : std::uint8_t {
+  kVotes,
+  kGivesNoVote,  // corosync-qdevice runs and casts none: its arbiter does not answer, or likes others better
+  kHangs,        // … has not been heard of for its timeout
+  kAbsent,       // … does not run
+};
+
 // core::RingChange comes again for every change of the ring or of the group. core::LinkChange: a link is
 // believed to be up until one is told to be down; when all links to a peer are down the ring tells it
 // instead.
 using Event = std::variant<core::RingChange, core::QuorumVerdict, Lost, Delivered, core::LinkChange,
-                           Misbehaved, Done, Stopped>;
+                           QuorumDevice, Misbehaved, Done, Stopped>;
 
 struct Health {
   LocalTime alive;      // when the channel's thread last waited for work: older than kHeartbeat, it hangs

@@ -29,6 +29,7 @@
 #include "channel/link_watch.h"
 #include "channel/mailbox.h"
 #include "channel/membership.h"
+#include "channel/quorum_device_watch.h"
 
 namespace komainu::channel {
 namespace {
@@ -50,7 +51,7 @@ constexpr Duration kRetry = 1ms;
 constexpr Duration kSlowRetry = 10ms;
 constexpr Duration kSlowRetryAfter = 50ms;
 constexpr Duration kPatience = 60s;
-constexpr Duration kLinkPeriod = 500ms;
+constexpr Duration kLookPeriod = 500ms;
 constexpr Duration kMisbehaviourPeriod = 1s;
 constexpr std::size_t kMaxMisbehaving = 256;  // senders that are counted each on their own
 constexpr Duration kStopPatience = 200ms;
@@ -207,7 +208,7 @@ class Worker : private Session::Listener {
     if (auto done = session_->dispatch(); !done && !failure_) failure_ = done.error();
     if (!failure_ && !join_accepted_) join();
     if (!failure_ && joined_) send();
-    if (!failure_ && now_ >= next_look_ && !ring_is_forming()) look_at_links();
+    if (!failure_ && now_ >= next_look_ && !ring_is_forming()) look_around();
     if (failure_) lose();
   }
 
@@ -345,8 +346,15 @@ class Worker : private Session::Listener {
     complaint.told = now_;
   }
 
-  void look_at_links() {
-    next_look_ = now_ + kLinkPeriod;
+  // What Corosync tells only who asks.
+  void look_around() {
+    next_look_ = now_ + kLookPeriod;
+    auto device = session_->quorum_device();
+    if (!device) {
+      failure_ = device.error();
+      return;
+    }
+    if (device_.look(*device)) push(*device, 0);
     for (NodeId peer : membership_.ring_nodes()) {
       if (peer == self_) continue;
       auto status = session_->links_to(peer);
@@ -400,6 +408,7 @@ class Worker : private Session::Listener {
   Assembler assembler_;
   std::map<Sender, Complaint> complaints_;
   LinkWatch links_;
+  QuorumDeviceWatch device_;
   LocalTime next_look_;
   core::RingId forming_;  // the latest ring that Corosync has begun to synchronise
   core::RingId judged_;   // the latest ring whose quorum was told

@@ -214,6 +214,16 @@ Result<std::optional<LinkStatus>> Session::links_to(NodeId peer) {
   return status;
 }
 
+Result<QuorumDevice> Session::quorum_device() {
+  votequorum_info about{};
+  const cs_error_t code = votequorum_getinfo(*votes_, VOTEQUORUM_QDEVICE_NODEID, &about);  // this node's
+  if (code != CS_OK) return refused("ask Corosync for its quorum device", code);
+  if ((about.flags & VOTEQUORUM_INFO_QDEVICE_REGISTERED) == 0) return QuorumDevice::kAbsent;
+  if ((about.flags & VOTEQUORUM_INFO_QDEVICE_ALIVE) == 0) return QuorumDevice::kHangs;
+  return (about.flags & VOTEQUORUM_INFO_QDEVICE_CAST_VOTE) != 0 ? QuorumDevice::kVotes
+                                                                : QuorumDevice::kGivesNoVote;
+}
+
 Result<void> cancel_wait_for_all() {
   cmap_handle_t cmap = 0;
   cs_error_t code = cmap_initialize(&cmap);

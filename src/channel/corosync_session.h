@@ -56,6 +56,7 @@ class Session {
   Result<bool> send(std::string_view header, std::string_view payload);
   // Nothing: Corosync does not know the peer, or not yet.
   Result<std::optional<LinkStatus>> links_to(NodeId peer);
+  Result<QuorumDevice> quorum_device();
 
  private:
   Session() = default;

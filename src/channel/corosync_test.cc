@@ -97,6 +97,7 @@ class Member {
     messages_.push_back(std::move(message));
   }
   void on(core::LinkChange& change) { links_.push_back(change); }
+  void on(QuorumDevice&) {}
   void on(Misbehaved& what) { misbehaved_.push_back(what); }
   void on(Done& what) { done_.push_back(what); }
   void on(Stopped&) { stopped_ = true; }

@@ -42,6 +42,7 @@ class Checks {
   void links();
   void link_of_all_nodes(std::size_t index);
   void quorum();
+  bool quorum_ping_has_use() const;
   void two_nodes();
   void fencing();
   void group(const GroupDraft& draft);
@@ -157,7 +158,14 @@ void Checks::quorum() {
     diagnostics_.error(draft_.quorum.at.of("on_no_quorum"), "on_no_quorum = \"freeze\" without fencing",
                        "\"stop\"",
                        "the others start the groups of a node whose lease is over: they would run twice");
+  if (!quorum_ping_has_use())
+    diagnostics_.error(draft_.quorum.at.of("ping"), "ping without fencing", "[[fencing]], or leave it out",
+                       "it tells which node may fence, and there is no fencer");
   if (nodes == 2) two_nodes();
+}
+
+bool Checks::quorum_ping_has_use() const {
+  return draft_.quorum.keys.ping.empty() || fencing_given() || spec_.quorum.allow_split_risk;
 }
 
 void Checks::two_nodes() {

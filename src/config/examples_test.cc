@@ -42,6 +42,13 @@ TEST(Examples, TwoNodesAreFencedAndShareAnAddress) {
   EXPECT_EQ(spec.groups.size(), 1U);
 }
 
+TEST(Examples, AnArbiterHasTheVoteBetweenTwoNodes) {
+  const core::Spec spec = example("two-nodes-arbiter.toml");
+  EXPECT_FALSE(spec.two_node());
+  EXPECT_EQ(spec.quorum_votes(), 2U);
+  EXPECT_EQ(spec.fencing.size(), 1U);
+}
+
 TEST(Examples, ThreeNodesDoWithoutFencing) {
   const core::Spec spec = example("three-nodes.toml");
   EXPECT_EQ(spec.quorum_votes(), 2U);

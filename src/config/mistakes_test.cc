@@ -345,6 +345,25 @@ TEST(Quorum, AnArbiterThatCannotBeReadIsNotSaidToBeMissing) {
          {{"27:11 `arbiter`: type \"qnetd\" needs `address`"}});
 }
 
+TEST(Quorum, PingHoldsBackFencesAndNothingElse) {
+  const std::string ping = "[quorum]\nping = [\"10.0.1.254\"]\n";
+  expect(two_nodes(ping), {});
+  expect(without_fencing(two_nodes(ping + "allow_split_risk = true\n")), {});
+  expect(without_fencing(
+             two_nodes("[[node]]\nname = \"guest3\"\nlinks = [\"10.0.1.13\", \"192.168.50.13\"]\n" + ping)),
+         {{"30:8 ping without fencing"}});
+}
+
+TEST(Quorum, ItsMonitorsKeepTheirNames) {
+  const std::string monitors =
+      "[[monitor]]\nname = \"arbiter\"\ntype = \"ping\"\ntargets = [\"::1\"]\naffects = [\"web\"]\n"
+      "[[monitor]]\nname = \"quorum-ping\"\ntype = \"ping\"\ntargets = [\"::1\"]\naffects = [\"web\"]\n";
+  expect(two_nodes(monitors), {});
+  expect(
+      two_nodes(monitors + "[quorum]\nping = [\"::1\"]\narbiter = { type = \"qnetd\", address = \"::1\" }\n"),
+      {{"29:8 there are two monitors \"arbiter\""}, {"34:8 there are two monitors \"quorum-ping\""}});
+}
+
 TEST(Quorum, QnetdIsForAnEvenNumber) {
   expect(two_nodes("[[node]]\nname = \"guest3\"\nlinks = [\"10.0.1.13\", \"192.168.50.13\"]\n"
                    "[quorum]\narbiter = { type = \"qnetd\", address = \"10.0.1.1\" }\n"),

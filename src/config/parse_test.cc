@@ -23,6 +23,20 @@ const typename Map::mapped_type& named(const Map& map, const std::string& name) 
   throw std::out_of_range(name);
 }
 
+TEST(Parse, WatchesTheArbiterAndWhatAWellConnectedNodeReachesOnEveryNode) {
+  EXPECT_TRUE(good(testing::two_nodes()).monitors.empty());
+  const core::Spec spec = good(testing::two_nodes(
+      "[quorum]\nping = [\"10.0.1.254\"]\narbiter = { type = \"qnetd\", address = \"10.0.1.1\" }\n"));
+  ASSERT_EQ(spec.monitors.size(), 2U);
+  const core::Monitor* arbiter = spec.monitor(core::MonitorRole::kArbiter);
+  const core::Monitor* ping = spec.monitor(core::MonitorRole::kMayFence);
+  ASSERT_TRUE(arbiter && ping);
+  for (const core::Monitor* monitor : {arbiter, ping})
+    EXPECT_TRUE(!monitor->group && monitor->affects.empty());
+  EXPECT_LE(ping->interval + ping->timeout, spec.timing.token)
+      << "whoever is cut off has to know it before the membership has changed";
+}
+
 TEST(Parse, ReadsAWholeConfiguration) {
   const core::Spec spec = good(R"(
 [cluster]

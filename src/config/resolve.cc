@@ -75,6 +75,7 @@ class Resolver {
   void name_groups();
   void add_group(const GroupDraft& draft);
   void add_monitors();
+  std::vector<core::Monitor> monitors_of_quorum() const;
   void add_fencing();
   void watch(const MonitorDraft& draft, core::Monitor& monitor);
 
@@ -279,12 +280,43 @@ void Resolver::watch(const MonitorDraft& draft, core::Monitor& monitor) {
                      "\"group\" or \"group/resource\"", did_you_mean(resource_name, names));
 }
 
+// Watched on every node, and shown like the others. The ping's times follow from the token: whoever is cut
+// off has to know it before the membership has changed, because then it might fence.
+std::vector<core::Monitor> Resolver::monitors_of_quorum() const {
+  std::vector<core::Monitor> monitors;
+  if (spec_.quorum.arbiter != core::ArbiterType::kNone) {
+    core::Monitor& monitor = monitors.emplace_back();
+    monitor.name = "arbiter";
+    monitor.type = "quorum-device";
+    monitor.role = core::MonitorRole::kArbiter;
+  }
+  if (!draft_.quorum.keys.ping.empty()) {
+    std::vector<std::string> targets;
+    for (const IpAddress& target : draft_.quorum.keys.ping) targets.push_back(target.text());
+    core::Monitor& monitor = monitors.emplace_back();
+    monitor.name = "quorum-ping";
+    monitor.type = "ping";
+    monitor.params = {{"targets", std::move(targets)}};
+    monitor.interval = monitor.timeout = spec_.timing.token / 2;
+    monitor.retries = 0;
+    monitor.quiet_until_healthy = false;
+    monitor.role = core::MonitorRole::kMayFence;
+  }
+  return monitors;
+}
+
 void Resolver::add_monitors() {
   std::map<std::string, Region> seen;
   FreeIds<MonitorId> free(current_ ? &current_->monitors : nullptr);
   Names<MonitorId> before;
   if (current_)
     for (const auto& [id, monitor] : current_->monitors) before[monitor.name] = id;
+  for (core::Monitor& monitor : monitors_of_quorum()) {
+    const auto it = before.find(monitor.name);
+    monitor.id = it == before.end() ? free.next() : it->second;
+    seen.emplace(monitor.name, draft_.quorum.at.header);
+    spec_.monitors.emplace(monitor.id, std::move(monitor));
+  }
   for (const MonitorDraft& draft : draft_.monitors) {
     const MonitorKeys& keys = draft.keys;
     if (!is_new(draft, seen, "monitor")) continue;

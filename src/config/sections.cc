@@ -95,7 +95,11 @@ const Declaration<QuorumKeys>& quorum_section() {
                     "\"stop\" them, or \"freeze\" and leave them running, for groups without data.",
                     {.choices = {{"stop", core::NoQuorum::kStop}, {"freeze", core::NoQuorum::kFreeze}}})
           .optional("allow_split_risk", &QuorumKeys::allow_split_risk,
-                    "Accepts that two nodes that cannot see each other both run the groups.");
+                    "Accepts that two nodes that cannot see each other both run the groups.")
+          .optional(
+              "ping", &QuorumKeys::ping,
+              "Addresses that a well connected node reaches, such as the gateway: a node that gets no answer "
+              "from any of them fences nobody. A hint and no vote: the other half may be as well connected.");
   return declaration;
 }
 
@@ -105,8 +109,9 @@ const Declaration<ArbiterKeys>& arbiter_section() {
                                "Helps an even number of nodes to decide which half goes on.")
           .required(
               "type", &ArbiterKeys::type,
-              "\"qnetd\": a corosync-qnetd server has a vote; it runs on a third machine, on a network that "
-              "is trusted (the connection is not encrypted). Each node needs Debian's corosync-qdevice.",
+              "\"qnetd\": a corosync-qnetd server has a vote; it runs on a third machine and serves any "
+              "number "
+              "of clusters. Each node runs corosync-qdevice; `komainu cluster init` makes the keys for both.",
               {.choices = {{"qnetd", core::ArbiterType::kQnetd}}})
           .optional("address", &ArbiterKeys::address, "The qnetd server.", {.check = host_problem})
           .check(arbiter_problem);

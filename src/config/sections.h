@@ -32,6 +32,7 @@ struct NodeKeys {
 struct QuorumKeys {
   core::NoQuorum on_no_quorum = core::NoQuorum::kStop;
   bool allow_split_risk = false;
+  std::vector<IpAddress> ping;
 };
 
 struct ArbiterKeys {

@@ -69,7 +69,8 @@ class Shower {
     objects_.push_back({"[timing]", "[timing]", lines_of(timing_section(), spec_.timing)});
     objects_.push_back({"[brakes]", "[brakes]", lines_of(brakes_section(), spec_.brakes)});
     for (const auto& [id, group] : spec_.groups) this->group(group);
-    for (const auto& [id, monitor] : spec_.monitors) this->monitor(monitor);
+    for (const auto& [id, monitor] : spec_.monitors)
+      if (monitor.role == core::MonitorRole::kDeclared) this->monitor(monitor);
     return std::move(objects_);
   }
 
@@ -92,7 +93,7 @@ class Shower {
 
   void quorum() {
     const core::Quorum& quorum = spec_.quorum;
-    Lines lines = lines_of(quorum_section(), {quorum.on_no_quorum, quorum.allow_split_risk});
+    Lines lines = lines_of(quorum_section(), {quorum.on_no_quorum, quorum.allow_split_risk, ping_targets()});
     if (quorum.arbiter != core::ArbiterType::kNone) {
       ArbiterKeys keys{.type = quorum.arbiter, .address = {}};
       if (!quorum.arbiter_address.empty()) keys.address = quorum.arbiter_address;
@@ -100,6 +101,15 @@ class Shower {
       lines.emplace_back("arbiter", inline_table(arbiter));
     }
     objects_.push_back({"[quorum]", "[quorum]", std::move(lines)});
+  }
+
+  std::vector<IpAddress> ping_targets() const {
+    std::vector<IpAddress> targets;
+    const core::Monitor* ping = spec_.monitor(core::MonitorRole::kMayFence);
+    if (!ping) return targets;
+    for (const std::string& target : std::get<std::vector<std::string>>(ping->params.at("targets")))
+      if (const auto address = IpAddress::parse(target)) targets.push_back(*address);
+    return targets;
   }
 
   void level(std::size_t index) {

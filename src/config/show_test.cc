@@ -25,6 +25,7 @@ std::string replaced(std::string text, const std::string& what, const std::strin
 
 const std::string kMore = R"([quorum]
 arbiter = { type = "qnetd", address = "10.0.1.1" }
+ping = ["10.0.1.254", "::1"]
 [timing]
 lost_after = "90s"
 [[fencing]]

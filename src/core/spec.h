@@ -83,6 +83,15 @@ struct Group {
   }
 };
 
+// What a monitor is for. The administrator declares monitors; the others come with [quorum], watch on every
+// node and affect no group.
+enum class MonitorRole : std::uint8_t {
+  kDeclared,
+  kArbiter,   // does the arbiter give this node's half its vote? Only shown: the vote itself comes with the
+              // quorum
+  kMayFence,  // is this node connected well enough to fence others?
+};
+
 struct Monitor {
   MonitorId id;
   std::string name;
@@ -101,10 +110,11 @@ struct Monitor {
   // all places share (a dead gateway, a dead switch) then shows as such, and moves nothing.
   Duration common_mode_wait{300ms};
   std::optional<Ladder> on_failure;  // unset: the group's
+  MonitorRole role = MonitorRole::kDeclared;
   bool operator==(const Monitor&) const = default;
   auto fields() const {
     return std::tie(id, name, type, params, group, resource, affects, interval, timeout, retries, start_delay,
-                    timeout_is_failure, quiet_until_healthy, common_mode_wait, on_failure);
+                    timeout_is_failure, quiet_until_healthy, common_mode_wait, on_failure, role);
   }
 };
 
@@ -194,6 +204,13 @@ struct Spec {
   const Node* node(NodeId id) const { return find(nodes, id); }
   const Group* group(GroupId id) const { return find(groups, id); }
   const Monitor* monitor(MonitorId id) const { return find(monitors, id); }
+  // Of a role that only [quorum] gives: there is at most one.
+  const Monitor* monitor(MonitorRole role) const {
+    for (const auto& [id, monitor] : monitors) {
+      if (monitor.role == role) return &monitor;
+    }
+    return nullptr;
+  }
 
   NodeSet node_ids() const {
     NodeSet ids;

@@ -105,7 +105,7 @@ template <>
 inline constexpr auto kLayout<core::Monitor> =
     fields(FIELD(id), FIELD(name), FIELD(type), FIELD(params), FIELD(group), FIELD(resource), FIELD(affects),
            FIELD(interval), FIELD(timeout), FIELD(retries), FIELD(start_delay), FIELD(timeout_is_failure),
-           FIELD(quiet_until_healthy), FIELD(common_mode_wait), FIELD(on_failure));
+           FIELD(quiet_until_healthy), FIELD(common_mode_wait), FIELD(on_failure), FIELD(role));
 template <>
 inline constexpr auto kLayout<core::FenceDevice> = fields(FIELD(type), FIELD(params), FIELD(targets));
 template <>

@@ -96,6 +96,9 @@ constexpr int last(pb::Strictness) {
 constexpr int last(pb::Where) {
   return pb::Where_MAX;
 }
+constexpr int last(pb::MonitorRole) {
+  return pb::MonitorRole_MAX;
+}
 constexpr int last(pb::Profile) {
   return pb::Profile_MAX;
 }

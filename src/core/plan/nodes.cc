@@ -134,7 +134,7 @@ class NodePlanner {
 
   std::optional<Planned> take_for_stopped(NodeId id, const NodeState& node, const Grounds& grounds) const {
     const bool absent = node.standing == Standing::kLost || node.standing == Standing::kUnknown;
-    if (!state_.spec->quorum.allow_split_risk || !absent) return std::nullopt;
+    if (!state_.spec->quorum.allow_split_risk || !absent || !executor_for(id)) return std::nullopt;
     return Planned{SettleNode{.target = id,
                               .incarnation = node.incarnation,
                               .node_version = node.version,
@@ -168,7 +168,19 @@ class NodePlanner {
   bool can_execute(NodeId id) const {
     const NodeState* node = state_.node(id);
     return node && node->standing == Standing::kMember && !node->suspended && node->fences.empty() &&
-           !condemned_.contains(id);
+           !condemned_.contains(id) && is_well_connected(id);
+  }
+  // Who is cut off must not shoot those who are not. Where the administrator named addresses that tell (ping
+  // of [quorum]), only a node that reaches them fences; one that has not looked yet does not know.
+  bool is_well_connected(NodeId id) const {
+    const Monitor* hint = state_.spec->monitor(MonitorRole::kMayFence);
+    if (!hint) return true;
+    auto seen = state_.monitors.find(hint->id);
+    if (seen == state_.monitors.end()) return false;
+    if (seen->second.suspended) return true;
+    auto here = seen->second.at.find(Spec::place_of(id));
+    return here != seen->second.at.end() &&
+           (here->second == Health::kHealthy || here->second == Health::kWarning);
   }
 
   const State& state_;

@@ -13,6 +13,7 @@ using testing::Cluster;
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 using testing::node;
+using ::testing::Not;
 using testing::place;
 using testing::plans;
 
@@ -204,6 +205,60 @@ TEST(Fencing, WithoutAFencerIsReplacedByTheAcceptedRiskOnly) {
   pair.suspends(node(1));
   pair.passes(pair.spec.timing.lost_after);
   EXPECT_THAT(plans(pair, node(2)), IsEmpty()) << "a member is not taken for stopped";
+}
+
+// Two nodes, a fencer, and addresses that only a well connected node reaches.
+struct PairWithPing : Pair {
+  PairWithPing() {
+    Monitor& monitor = this->monitor("quorum-ping", {});
+    monitor.role = MonitorRole::kMayFence;
+    ping = monitor.id;
+  }
+  MonitorId ping;
+};
+
+TEST(Fencing, IsLeftToNodesThatReachWhatAWellConnectedOneReaches) {
+  PairWithPing pair;
+  pair.loses(node(1));
+  EXPECT_THAT(plans(pair, node(2)), IsEmpty()) << "it has not looked yet";
+  pair.reports(pair.ping, node(2), Health::kFailed);
+  EXPECT_THAT(plans(pair, node(2)), IsEmpty());
+  pair.reports(pair.ping, node(2), Health::kWarning);
+  EXPECT_THAT(plans(pair, node(2)), Not(IsEmpty())) << "one of several targets is enough";
+  pair.reports(pair.ping, node(2), Health::kHealthy);
+  EXPECT_THAT(plans(pair, node(2)), ElementsAre("node2 fences node1 by level 0: it is lost and may run db"));
+}
+
+TEST(Fencing, IsDoneByAnotherMemberWhereThePlannerIsNotWellConnected) {
+  Cluster cluster(3);
+  cluster.has_fencer();
+  cluster.runs(cluster.group("db").id, node(3));
+  Monitor& ping = cluster.monitor("quorum-ping", {});
+  ping.role = MonitorRole::kMayFence;
+  cluster.reports(ping.id, node(1), Health::kFailed);
+  cluster.reports(ping.id, node(2), Health::kHealthy);
+  cluster.loses(node(3));
+  EXPECT_THAT(plans(cluster, node(1)),
+              ElementsAre("node2 fences node3 by level 0: it is lost and may run db"));
+}
+
+TEST(Fencing, IsNotHeldBackByAPingThatTheOperatorSuspended) {
+  PairWithPing pair;
+  pair.reports(pair.ping, node(2), Health::kFailed);
+  pair.edit().monitors[pair.ping].suspended = true;
+  pair.loses(node(1));
+  EXPECT_THAT(plans(pair, node(2)), Not(IsEmpty()));
+}
+
+TEST(Fencing, NeitherAcceptsARiskForANodeThatIsNotWellConnected) {
+  PairWithPing pair;
+  pair.spec.fencing.clear();
+  pair.spec.quorum.allow_split_risk = true;
+  pair.loses(node(1));
+  pair.reports(pair.ping, node(2), Health::kFailed);
+  EXPECT_THAT(plans(pair, node(2)), IsEmpty());
+  pair.reports(pair.ping, node(2), Health::kHealthy);
+  EXPECT_THAT(plans(pair, node(2)), Not(IsEmpty()));
 }
 
 TEST(Fencing, IsTheLastStepOfALadderThatEndsWithAReset) {

@@ -65,6 +65,7 @@ void Node::begin_replica() {
           .self = self_, .incarnation = new_incarnation(), .boot = boot_, .last_flow = parts_.last_flow},
       spec_, stored_);
   keep(Began{self_, replica_->incarnation(), boot_, wire::encode(stored_)});
+  tell_quorum_device();
 }
 
 // The fences of the replica that ended act for nobody now, and the new one's Hello names none of them: the
@@ -250,6 +251,10 @@ void Node::take(channel::Delivered& delivered) {
 void Node::take(core::LinkChange& change) {
   feed(core::Observed{core::Fact{change}, {}});
 }
+void Node::take(channel::QuorumDevice& device) {
+  device_ = device;
+  tell_quorum_device();
+}
 void Node::take(channel::Misbehaved& misbehaved) {
   malformed_ += misbehaved.times;
   parts_.services.log.warning(fmt::format("process {} of node {} in the process group: {} ({} times)",
@@ -265,6 +270,23 @@ void Node::keep(decltype(StreamRecord::what) what) {
   const auto wall = std::chrono::system_clock::now().time_since_epoch();
   parts_.keep(encode(
       StreamRecord{parts_.loop.now(), std::chrono::duration_cast<Duration>(wall).count(), std::move(what)}));
+}
+
+// The arbiter is watched like anything else, by what the channel hears of it.
+void Node::tell_quorum_device() {
+  static constexpr const char* kEvidence[] = {
+      "",
+      "it gives no vote: corosync-qnetd does not answer, or likes the other half better",
+      "corosync-qdevice hangs",
+      "corosync-qdevice does not run (systemctl status corosync-qdevice)",
+  };
+  const core::Monitor* monitor = replica_->state().spec->monitor(core::MonitorRole::kArbiter);
+  if (!device_ || !monitor) return;
+  const bool votes = *device_ == channel::QuorumDevice::kVotes;
+  feed(core::Observed{core::Fact{core::MonitorResult{monitor->id, core::Spec::place_of(self_),
+                                                     votes ? core::Health::kHealthy : core::Health::kFailed,
+                                                     kEvidence[static_cast<int>(*device_)]}},
+                      {}});
 }
 
 // ---- operators
@@ -395,6 +417,7 @@ void Node::apply(core::SpecActivated& activated) {
   if (!let_go) return stay_out(cannot_hold(let_go.error()), kSameVersion);
   spec_ = activated.spec;
   drop_reports_of(*let_go, waiting);
+  tell_quorum_device();
   parts_.publish_config(*spec_);
 }
 

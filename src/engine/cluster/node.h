@@ -87,6 +87,7 @@ class Node {
   void answer_for_lost_view();
   void answer_late_ones();
   void check_leaving();
+  void tell_quorum_device();
   void begin_job(drivers::Task<void> job);
 
   void take(core::RingChange& change);
@@ -94,6 +95,7 @@ class Node {
   void take(channel::Lost& lost);
   void take(channel::Delivered& delivered);
   void take(core::LinkChange& change);
+  void take(channel::QuorumDevice& device);
   void take(channel::Misbehaved& misbehaved);
   void take(channel::Done& done);
   void take(channel::Stopped& stopped);
@@ -140,7 +142,8 @@ class Node {
   std::uint64_t next_request_ = 0;
   std::uint64_t malformed_ = 0;
   SnapshotGuard guard_;
-  int snapshots_refused_ = 0;  // in a row
+  int snapshots_refused_ = 0;                    // in a row
+  std::optional<channel::QuorumDevice> device_;  // as last told
   std::vector<std::unique_ptr<drivers::Run<void>>> jobs_;
   struct Leave {
     LocalTime until;

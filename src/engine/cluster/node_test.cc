@@ -18,6 +18,7 @@ using testing::things;
 constexpr NodeId kHere{1};
 constexpr NodeId kPeer{2};
 constexpr GroupId kWeb{1};
+constexpr MonitorId kArbiter{1};
 
 // Delivers what is sent, like one node alone, while it is not told to swallow it.
 class Loopback final : public channel::Channel {
@@ -39,6 +40,7 @@ class Loopback final : public channel::Channel {
     events_.push_always(channel::Delivered{{message.from, 1}, *wire::encode(message)});
   }
   int rejoins = 0;
+  void sees(channel::QuorumDevice device) { events_.push_always(device); }
   void is_quorate() { events_.push_always(core::QuorumVerdict{ring_, true}); }
   void loses() { events_.push_always(channel::Lost{{"Corosync has ended", {}}}); }
 
@@ -75,6 +77,11 @@ struct NodeBench : testing::Bench {
     group.id = kWeb;
     group.name = "web";
     group.resources.push_back(core::Resource{.name = "service", .type = type, .params = {}});
+    core::Monitor& arbiter = spec->monitors[kArbiter];
+    arbiter.id = kArbiter;
+    arbiter.name = "arbiter";
+    arbiter.type = "quorum-device";
+    arbiter.role = core::MonitorRole::kArbiter;
     return spec;
   }
   NodeParts parts() {
@@ -150,6 +157,19 @@ NodeBench& bench_of_two() {
   NodeBench& bench = bench_of(NodeSet{kHere, kPeer});
   bench.node.start();
   return bench;
+}
+
+TEST(Node, TellsTheClusterWhetherTheArbiterVotes) {
+  NodeBench& bench = bench_of();
+  bench.channel.sees(channel::QuorumDevice::kGivesNoVote);  // before there is a view that it could be told in
+  bench.is_established();
+  const auto known = [&] { return bench.node.replica().state().monitors.at(kArbiter); };
+  const PlaceId here = core::Spec::place_of(kHere);
+  ASSERT_TRUE(bench.until([&] { return known().at.contains(here); }));
+  EXPECT_EQ(known().at.at(here), core::Health::kFailed);
+  EXPECT_NE(known().evidence.at(here).find("gives no vote"), std::string::npos);
+  bench.channel.sees(channel::QuorumDevice::kVotes);
+  EXPECT_TRUE(bench.until([&] { return known().at.at(here) == core::Health::kHealthy; }));
 }
 
 TEST(Node, AnswersAnOperatorOnce) {

@@ -50,6 +50,7 @@ std::optional<std::string> Maker::problem(const core::Spec& spec) const {
     if (auto made = resources(group); !made) return made.error().what;
   }
   for (const auto& [id, configured] : spec.monitors) {
+    if (configured.role == core::MonitorRole::kArbiter) continue;  // no driver: see MonitorRunner
     if (auto made = monitor(configured, {}); !made) return made.error().what;
   }
   for (const core::FenceLevel& level : spec.fencing) {

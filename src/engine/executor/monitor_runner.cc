@@ -61,6 +61,7 @@ MonitorRunner::~MonitorRunner() = default;
 bool MonitorRunner::wanted(const core::State& state, const core::Monitor& monitor) const {
   auto known = state.monitors.find(monitor.id);
   if (known == state.monitors.end() || known->second.suspended) return false;
+  if (monitor.role == core::MonitorRole::kArbiter) return false;  // the channel tells of it
   if (!monitor.group) return true;
   const core::GroupState* group = state.group(*monitor.group);
   const PlaceId here = core::Spec::place_of(self_);
