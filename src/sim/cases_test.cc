@@ -55,6 +55,39 @@ TEST(Cases, AVoteThatMovesFromOneHalfToTheOtherLetsNeitherStartBeforeItHasFenced
   the_vote_moves_from_one_half_to_the_other();
 }
 
+TEST(Cases, AVerdictOfTheRingBeforeGivesNoRightToAct) {
+  Scene scene({.quorum = Quorum::kQnetd, .nodes = 2, .verdicts = Setting::Verdicts::kQueue});
+  ASSERT_TRUE(scene.in_one_view({a, b}));
+  scene.split({{a}, {b}}, 1);
+  scene.hears_of_rings(a);
+  EXPECT_FALSE(scene.in_a_view(a)) << "what it knows is that both together were quorate";
+  scene.settle();
+  EXPECT_FALSE(scene.in_a_view(a));
+  EXPECT_TRUE(scene.in_one_view({b}));
+}
+
+TEST(Cases, AVerdictThatComesLateIsForItsOwnRingOnly) {
+  Scene scene({.quorum = Quorum::kQnetd, .nodes = 2, .verdicts = Setting::Verdicts::kQueue});
+  scene.split({{a}, {b}}, 0);
+  scene.hears_of_rings(a);
+  scene.split({{a}, {b}}, 1);
+  scene.hears_of_rings(a);
+  scene.is_told_of_quorum(a);
+  EXPECT_FALSE(scene.in_a_view(a)) << "that consent was for a ring that is gone";
+  scene.settle();
+  EXPECT_FALSE(scene.in_a_view(a));
+  EXPECT_TRUE(scene.in_one_view({b}));
+}
+
+TEST(Cases, AVoteThatHasMovedBeforeItWasHeardOfGivesNoRightToAct) {
+  Scene scene({.quorum = Quorum::kQnetd, .nodes = 2, .verdicts = Setting::Verdicts::kQueue});
+  scene.split({{a}, {b}}, 0);
+  scene.world().move_vote(b);
+  scene.settle();
+  EXPECT_FALSE(scene.in_a_view(a));
+  EXPECT_TRUE(scene.in_one_view({b}));
+}
+
 TEST(Cases, WhoGetsTheVoteAfterABootDoesNotStartWhatTheOtherHalfRuns) {
   Scene scene({.quorum = Quorum::kQnetd, .nodes = 2});
   scene.split({{a}, {b}}, 0);

@@ -42,6 +42,10 @@ struct Setting {
   } stream = Stream::kFast;
   enum class Disks : std::uint8_t { kFast, kSlow } disks = Disks::kFast;
   enum class Fencing : std::uint8_t { kFencer, kLease } fencing = Fencing::kFencer;
+  enum class Verdicts : std::uint8_t {
+    kFast,   // a ring's verdict comes with the ring
+    kQueue,  // … by is_told_of_quorum() or settle()
+  } verdicts = Verdicts::kFast;
 };
 
 class Scene {
@@ -52,7 +56,7 @@ class Scene {
         world_(spec_, replicas_, options_of(setting),
                {.order = setting.stream == Setting::Stream::kFast,
                 .store = setting.disks == Setting::Disks::kFast,
-                .verdict = true,
+                .verdict = setting.verdicts == Setting::Verdicts::kFast,
                 .report = false}) {
     const NodeSet all = spec_->node_ids();
     for (NodeId node : all) world_.boot(node);
@@ -105,6 +109,16 @@ class Scene {
     while (world_.can_judge(node) || world_.can_deliver(node)) {
       world_.can_judge(node) ? world_.judge(node) : world_.deliver(node);
     }
+    judge();
+  }
+  // … but no verdict on its quorum.
+  void hears_of_rings(NodeId node) {
+    while (world_.can_deliver(node)) world_.deliver(node);
+    judge();
+  }
+  // The oldest verdict that it has not heard.
+  void is_told_of_quorum(NodeId node) {
+    world_.judge(node);
     judge();
   }
   void sends_out(NodeId node) {
