@@ -13,6 +13,8 @@ from .waiting import wait_for
 
 GROUP = "web"
 UNITS = ("corosync", "komainud")
+_ARBITER_FILES = "/etc/komainu/arbiter"
+_AUTHORITY = "/etc/corosync/qnetd/nssdb"
 _SEEN_AS_FAULT = ("warning", "alarm")
 _ACTIONS = ("order", "fence", "operator", "config")
 
@@ -36,6 +38,9 @@ class Cluster:
         for server in self.lab.servers:
             progress(f"installing komainu on {server.name}")
             provision.everything(server)
+        if self.lab.arbiter:
+            progress("installing the arbiter")
+            provision.arbiter(self.lab.arbiter)
         self.make(provision.cluster_toml(self.lab.layout, template=template), progress)
         self.start()
 
@@ -44,19 +49,37 @@ class Cluster:
         first, *rest = self.lab.servers
         progress(f"making the cluster on {first.name}")
         first.write("/etc/komainu/cluster.toml", toml, mode=0o640)
+        if self.lab.arbiter:
+            self._let_arbiter_sign(first)
         self.komainu(first, "cluster", "init")
-        key = first.path("/etc/corosync/authkey").read_bytes()
+        bundle = first.path("/etc/komainu/join.bundle").read_bytes()
         for server in rest:
             progress(f"{server.name} joins")
-            server.write("/etc/komainu/cluster.toml", toml, mode=0o640)
-            server.write("/etc/corosync/authkey", key, mode=0o400)
-            self.komainu(server, "cluster", "join")
+            server.write("/etc/komainu/join.bundle", bundle, mode=0o600)
+            self.komainu(server, "cluster", "join", "/etc/komainu/join.bundle")
         for server in self.lab.servers:
-            server.systemctl("enable", *UNITS)
+            server.systemctl("enable", *self.units)
+
+    def _let_arbiter_sign(self, first):
+        """What `cluster init` asks an administrator to do with scp and ssh."""
+        asked = self.komainu(first, "cluster", "init", check=False)
+        if asked.returncode == 0:
+            raise RuntimeError("cluster init did not wait for the arbiter's signature")
+        arbiter = self.lab.arbiter
+        request = next(first.path(_ARBITER_FILES).glob("*.request"))
+        name = request.stem
+        arbiter.write(f"/root/{name}.request", request.read_bytes())
+        arbiter.run(["corosync-qnetd-certutil", "-s", "-c", f"/root/{name}.request", "-n", name])
+        for file in ("qnetd-cacert.crt", f"cluster-{name}.crt"):
+            first.write(f"{_ARBITER_FILES}/{file}", arbiter.path(f"{_AUTHORITY}/{file}").read_bytes())
+
+    @property
+    def units(self):
+        return (*UNITS, "corosync-qdevice") if self.lab.arbiter else UNITS
 
     def start(self):
         for server in self.lab.servers:
-            server.systemctl("start", "--no-block", *UNITS)
+            server.systemctl("start", "--no-block", *self.units)
 
     # Asking.
 

@@ -25,6 +25,7 @@ def _parser():
     one = commands.add_parser("up", help="make a lab that stays until `down`; prints its name")
     one.add_argument("--nodes", type=int, default=2, metavar="N", help="1 to 5 servers (default 2)")
     one.add_argument("--komainu", action="store_true", help="with a running cluster")
+    one.add_argument("--arbiter", action="store_true", help="and a server with corosync-qnetd, called `arbiter`")
 
     commands.add_parser("list", help="the labs on this machine")
 
@@ -67,7 +68,7 @@ def _demo(options):
 def _up(options):
     from .cluster import Cluster
     terminal = Terminal(sys.stderr)
-    with Lab(options.nodes, progress=terminal.progress) as lab:
+    with Lab(options.nodes, arbiter=options.arbiter, progress=terminal.progress) as lab:
         if options.komainu:
             Cluster(lab).set_up(terminal.progress)
         terminal.line(f"servers: {' '.join(lab.layout.server_names)}")

@@ -31,13 +31,16 @@ def program(name):
 
 
 class Lab:
-    def __init__(self, nodes=2, *, secret=None, progress=lambda text: None):
+    def __init__(self, nodes=2, *, arbiter=False, secret=None, progress=lambda text: None):
+        """With `arbiter`: a further server on the networks, `lab.arbiter`, which is not one of `lab.servers`."""
         self._names = tuple(f"guest{number + 1}" for number in range(nodes))
+        self._with_arbiter = arbiter
         self._secret = secret
         self._progress = progress
         self._switch = None
         self.layout = None
         self.servers = []
+        self.arbiter = None
 
     # Life.
 
@@ -55,7 +58,7 @@ class Lab:
     def start(self):
         # SIGTERM ends the lab as Ctrl-C does: through the `with` block.
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-        self.layout = layouts.Layout(_new_run(), self._names, cgroup.find_root())
+        self.layout = layouts.Layout(_new_run(), self._names, cgroup.find_root(), self._with_arbiter)
         self.layout.save()
         if self._secret:
             (self.layout.state / "secret").write_text(self._secret)
@@ -66,12 +69,20 @@ class Lab:
         answer = self._switch.stdout.readline().strip()
         if answer != "ready":
             raise RuntimeError(f"the lab could not be made: {answer or 'its power switch died'}")
-        self.servers = [Server(self.layout, plan) for plan in self.layout.servers]
-        for server in self.servers:
+        self._plug_in()
+        for server in self._machines:
             self._progress(f"booting {server.name}")
             server.power_on(wait=False)
-        for server in self.servers:
+        for server in self._machines:
             server.wait_booted()
+
+    def _plug_in(self):
+        self.servers = [Server(self.layout, plan) for plan in self.layout.servers]
+        self.arbiter = Server(self.layout, self.layout.server(layouts.ARBITER)) if self.layout.has_arbiter else None
+
+    @property
+    def _machines(self):
+        return self.servers + ([self.arbiter] if self.arbiter else [])
 
     def stop(self):
         """Takes everything down. A second Ctrl-C does not leave anything behind: the power switch has its own session."""
@@ -97,10 +108,10 @@ class Lab:
     # Parts.
 
     def server(self, which):
-        """By number (from 0) or by name."""
+        """By number (from 0) or by name; the arbiter by its name."""
         if isinstance(which, int):
             return self.servers[which]
-        return next(server for server in self.servers if server.name == which)
+        return next(server for server in self._machines if server.name == which)
 
     def others(self, server):
         return [other for other in self.servers if other is not server]
@@ -117,7 +128,7 @@ class Lab:
 
     def mend(self, server=None, network_name=None):
         """Plugs a cable back in; without arguments every cable, and ends all loss of traffic."""
-        for one in [server] if server else self.servers:
+        for one in [server] if server else self._machines:
             for name in [network_name] if network_name else layouts.NETWORKS:
                 power_switch.request(self.layout, f"mend {one.name} {name}")
         if server is None:
@@ -158,5 +169,5 @@ def attach(run):
     """The servers of a lab that another process made (komainu-lab up, demo --stay)."""
     lab = Lab()
     lab.layout = layouts.load(run)
-    lab.servers = [Server(lab.layout, plan) for plan in lab.layout.servers]
+    lab._plug_in()
     return lab

@@ -3,8 +3,8 @@
                  client (10.77.2.100), gateway (10.77.2.254)
     public        ────┬─────────────────┬──────────────────┬────      10.77.2.0/24, fd77:2::/64
                       │ eth1            │ eth1             client
-                   guest1            guest2   …
-                      │ eth0            │ eth0             power switch 10.77.1.250:7700
+                   guest1            guest2   …            power switch 10.77.1.250:7700
+                      │ eth0            │ eth0             arbiter 10.77.1.40, if there is one
     interconnect  ────┴─────────────────┴──────────────────┴────      10.77.1.0/24
 
 Every name on this machine begins with the run's own prefix, so that labs run side by side and each removes only
@@ -21,6 +21,8 @@ INTERFACE = {"interconnect": "eth0", "public": "eth1"}
 PORT_PREFIX = {"interconnect": "ic", "public": "pub"}
 POWER_PORT = 7700
 MOST_SERVERS = 5
+ARBITER = "arbiter"
+_ARBITER_NUMBER = 30  # beyond every server's
 
 
 @dataclasses.dataclass(frozen=True)
@@ -50,6 +52,7 @@ class Layout:
     run: str
     server_names: tuple
     cgroup_root: str
+    has_arbiter: bool = False
 
     floating = "10.77.2.50"
     floating6 = "fd77:2::50"
@@ -70,8 +73,13 @@ class Layout:
     def servers(self):
         return [ServerPlan(name, index + 1) for index, name in enumerate(self.server_names)]
 
+    @property
+    def machines(self):
+        """Everything with a power plug and two cables: the servers, and the arbiter, which is no member."""
+        return self.servers + ([ServerPlan(ARBITER, _ARBITER_NUMBER)] if self.has_arbiter else [])
+
     def server(self, name):
-        return next(server for server in self.servers if server.name == name)
+        return next(machine for machine in self.machines if machine.name == name)
 
     @property
     def state(self):
@@ -98,7 +106,7 @@ class Layout:
 
     @property
     def all_netns(self):
-        return [self.netns(name) for name in (*self.server_names, "switch", "client", "power")]
+        return [self.netns(name) for name in (*(machine.name for machine in self.machines), "switch", "client", "power")]
 
     @property
     def cgroup(self):
@@ -108,11 +116,12 @@ class Layout:
         return self.cgroup / name
 
     def save(self):
-        text = json.dumps({"run": self.run, "servers": self.server_names, "cgroup_root": self.cgroup_root})
+        text = json.dumps({"run": self.run, "servers": self.server_names, "cgroup_root": self.cgroup_root,
+                           "arbiter": self.has_arbiter})
         (self.state / "lab.json").write_text(text + "\n")
 
 
 def load(run):
     """The layout of an existing run; FileNotFoundError if there is none."""
     saved = json.loads((STATE_ROOT / run / "lab.json").read_text())
-    return Layout(saved["run"], tuple(saved["servers"]), saved["cgroup_root"])
+    return Layout(saved["run"], tuple(saved["servers"]), saved["cgroup_root"], saved["arbiter"])

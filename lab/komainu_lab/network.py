@@ -28,7 +28,7 @@ def build(layout):
             for line in (f"link add {bridge} type bridge stp_state 0 forward_delay 0 mcast_snooping 0", f"link set {bridge} up")
         ], switch)
     cables = [(server.name, INTERFACE[network], server.port(network), network)
-              for server in layout.servers for network in NETWORKS]
+              for server in layout.machines for network in NETWORKS]
     cables += [("client", "eth0", "pub-client", "public"), ("power", "eth0", "ic-power", "interconnect")]
     _ip_batch([
         f"link add {interface} netns {layout.netns(owner)} type veth peer name {port} netns {switch}"

@@ -103,7 +103,7 @@ class PowerSwitch:
         self.stay = False
         self.finished = asyncio.Event()
         links = namespaces.LinkControl(layout.netns_path("switch"))
-        self._machines = {name: Machine(layout, name, links) for name in layout.server_names}
+        self._machines = {name: Machine(layout, name, links) for name in (machine.name for machine in layout.machines)}
 
     async def serve(self):
         with namespaces.inside(self._layout.netns_path("power")):

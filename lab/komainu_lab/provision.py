@@ -1,5 +1,6 @@
 """Puts onto a booted server what the lab's scenarios need: the web service, the movable clock, komainu itself."""
 
+from . import layout as layouts
 from .lab import SOURCE, build_folder, program
 
 _FILES = SOURCE / "lab" / "files"
@@ -32,7 +33,17 @@ def komainu(server):
     server.write("/etc/systemd/system/komainud.service", (SOURCE / "packaging" / "komainud.service").read_text())
     server.write("/etc/systemd/system/corosync.service.d/komainu.conf",
                  (SOURCE / "packaging" / "corosync-komainu.conf").read_text())
+    server.write("/etc/systemd/system/corosync-qdevice.service.d/komainu.conf",
+                 (SOURCE / "packaging" / "corosync-qdevice-komainu.conf").read_text())
     server.run(["groupadd", "--force", "--system", "komainu"])
+
+
+def arbiter(server):
+    """corosync-qnetd as Debian installs it, with an authority of its own."""
+    server.run(["rm", "-rf", "/etc/corosync/qnetd/nssdb"])
+    server.run(["corosync-qnetd-certutil", "-i", "-G"])
+    server.run(["chgrp", "-R", "coroqnetd", "/etc/corosync/qnetd/nssdb"])
+    server.systemctl("enable", "--now", "corosync-qnetd")
 
 
 def everything(server):
@@ -44,11 +55,14 @@ def everything(server):
 
 
 def cluster_toml(layout, *, http_interval="1s", template=None):
-    """The demo's cluster.toml for this lab."""
+    """The demo's cluster.toml for this lab, with the arbiter if the lab has one."""
     text = template or (_FILES / "cluster.toml").read_text()
     nodes = "".join(f'[[node]]\nname  = "{server.name}"\nlinks = ["{server.interconnect}", "{server.public}"]\n\n'
                     for server in layout.servers)
-    values = {"NODES": nodes.rstrip("\n") + "\n", "NAMES": ", ".join(f'"{name}"' for name in layout.server_names),
+    quorum = ""
+    if layout.has_arbiter:
+        quorum = f'[quorum]\narbiter = {{ type = "qnetd", address = "{layout.server(layouts.ARBITER).interconnect}" }}\n\n'
+    values = {"NODES": nodes.rstrip("\n") + "\n", "QUORUM": quorum, "NAMES": ", ".join(f'"{name}"' for name in layout.server_names),
               "POWER": layout.power, "POWER_PORT": "7700", "FLOATING": layout.floating, "GATEWAY": layout.gateway,
               "HTTP_INTERVAL": http_interval}
     for key, value in values.items():
