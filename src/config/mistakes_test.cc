@@ -341,8 +341,11 @@ TEST(Ladder, EndsInWhatCanBeDone) {
 }
 
 TEST(Quorum, AnArbiterThatCannotBeReadIsNotSaidToBeMissing) {
-  expect(without_fencing(two_nodes("[quorum]\narbiter = { type = \"qnetd\" }\n")),
-         {{"27:11 `arbiter`: type \"qnetd\" needs `address`"}});
+  expect(
+      without_fencing(two_nodes("[quorum]\narbiter = { type = \"qnetd\" }\n")),
+      {{"27:11 `arbiter`: type \"qnetd\" needs `address`"},
+       {"27:11 an arbiter without fencing: the half that it chooses cannot know when the other has stopped, "
+        "and takes over nothing"}});
 }
 
 TEST(Quorum, PingHoldsBackFencesAndNothingElse) {
