@@ -69,7 +69,7 @@ std::optional<std::string> Chaos::judge() const {
 
 void Chaos::step() {
   change_weather();
-  const bool faulty = storm_ ? choose_(100) < scenario_.faults_percent * 2 : one_in(200);
+  const bool faulty = storm_ ? choose_(100) + scenario_.faults_percent * 2 >= 100 : one_in(200);
   if (faulty && scenario_.faults_percent != 0) return fault();
   if (one_in(64)) forget_messages();
   if (one_in(8)) return time_passes();
@@ -278,6 +278,7 @@ void Chaos::fault() {
         }
         note(text);
       }
+      for (NodeSet part : parts) drop_unsent(part);
       return world_.form(parts, vote, one_in(2) ? TestChannel::Merge::kGradual : TestChannel::Merge::kAtOnce);
     }
     case 3:
@@ -287,13 +288,12 @@ void Chaos::fault() {
     case 4:
       if (!world_.up(node)) return;
       note(fmt::format("{}'s daemon crashes", node.value));
+      drop_unsent(companions_of(node));
       return world_.crash_daemon(node);
     case 5:
     case 6:
       if (!world_.powered(node) || world_.up(node)) return;
-      note(fmt::format("{}'s daemon starts", node.value));
-      owed_[node.value] = Duration{0};
-      return world_.start_daemon(node);
+      return start_daemon(node);
     case 7:
       if (!world_.powered(node) || !one_in(2)) return;
       note(fmt::format("{} loses power", node.value));
@@ -315,6 +315,30 @@ void Chaos::fault() {
   }
 }
 
+void Chaos::start_daemon(NodeId node) {
+  note(fmt::format("{}'s daemon starts", node.value));
+  owed_[node.value] = Duration{0};
+  drop_unsent(companions_of(node));
+  world_.start_daemon(node);
+}
+
+// Those whose Corosync is in the same ring.
+NodeSet Chaos::companions_of(NodeId node) const {
+  const TestChannel& channel = world_.channel();
+  NodeSet companions;
+  for (NodeId other : channel.powered())
+    if (channel.port(other).ring == channel.port(node).ring) companions.insert(other);
+  return companions;
+}
+
+// A change of the membership: what Corosync had not taken yet was meant for the view that ends, and the
+// channel drops it. What it had taken goes out in the next ring.
+void Chaos::drop_unsent(NodeSet nodes) {
+  for (NodeId node : nodes) {
+    while (!world_.channel().port(node).queue.empty() && one_in(2)) world_.drop_newest(node);
+  }
+}
+
 // Machines boot, daemons start, all are in one ring.
 void Chaos::repair() {
   const NodeSet all = spec_->node_ids();
@@ -326,13 +350,11 @@ void Chaos::repair() {
     repaired |= world_.channel().port(node).ring != world_.channel().port(all.first()).ring;
   if (repaired) {
     note("rings form: all");
+    drop_unsent(all);
     world_.form({&all, 1}, 0, TestChannel::Merge::kGradual);
   }
   for (NodeId node : all) {
-    if (world_.up(node)) continue;
-    note(fmt::format("{}'s daemon starts", node.value));
-    owed_[node.value] = Duration{0};
-    world_.start_daemon(node);
+    if (!world_.up(node)) start_daemon(node);
   }
 }
 

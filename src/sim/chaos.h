@@ -13,7 +13,8 @@
 
 namespace komainu::sim {
 
-// A number below `bound`.
+// A number below `bound`. Zero always stands for the least that can happen: nothing fails, who is first goes
+// on. So a list of choices that is shrunk, or has come to its end, is a quieter schedule.
 using Choices = std::function<std::uint32_t(std::uint32_t bound)>;
 
 // Small, fast and the same everywhere: xoshiro-like quality is not needed, repeatability is (splitmix64,
@@ -67,6 +68,9 @@ class Chaos {
   bool progress(NodeId node);
   void fault();
   void repair();
+  void start_daemon(NodeId node);
+  NodeSet companions_of(NodeId node) const;
+  void drop_unsent(NodeSet nodes);
   void say_something(NodeId node);
   void time_passes();
   void guard_by_watchdog(Duration time);
@@ -77,7 +81,7 @@ class Chaos {
   }
   NodeId any_node() { return NodeId{choose_(world_.size())}; }
   GroupId any_group() { return GroupId{World::kFirstGroup + choose_(scenario_.groups)}; }
-  bool one_in(std::uint32_t chances) { return choose_(chances) == 0; }
+  bool one_in(std::uint32_t chances) { return choose_(chances) + 1 == chances; }
   void forget_messages();
 
   Scenario scenario_;
