@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <functional>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -30,7 +31,16 @@ struct Budget {
   std::uint8_t pauses = 0;    // longer than grace without a word from the stream: the node yields
   std::uint8_t failures = 0;  // of an agent or a disk
   std::uint8_t skips = 0;     // messages skipped, or delivered late, in a transitional configuration
-  bool operator==(const Budget&) const = default;
+  std::uint8_t drops = 0;     // messages that Corosync had not taken when their ring ended
+  std::uint8_t stores = 0;    // a store that is lost, or an older one, when a daemon starts
+  std::uint8_t passes = 0;    // steps of time, where leases stand for fences
+
+  template <class F>
+  void each(F f) {
+    for (std::uint8_t* one : {&starts, &stops, &fences, &suspensions, &rings, &votes, &crashes, &power_offs,
+                              &boots, &pauses, &failures, &skips, &drops, &stores, &passes})
+      f(*one);
+  }
 };
 
 enum class Quorum : std::uint8_t { kTwoNode, kQnetd, kMajority };
@@ -38,7 +48,9 @@ enum class Quorum : std::uint8_t { kTwoNode, kQnetd, kMajority };
 struct Exploration {
   std::string name;
   Quorum quorum = Quorum::kTwoNode;
-  std::uint32_t nodes = 0;  // 0: two, or three where the majority decides
+  std::uint32_t nodes = 0;   // 0: two, or three where the majority decides
+  std::uint32_t groups = 1;  // more than one: they must be apart from the first
+  enum class Fencing : std::uint8_t { kFencer, kLease } fencing = Fencing::kFencer;
   enum class From : std::uint8_t {
     kBoot,     // all daemons have just been started
     kIdle,     // a view of all, the group is known stopped everywhere
@@ -52,13 +64,18 @@ struct Exploration {
   enum class Symmetry : std::uint8_t { kIgnore, kUse } symmetry = Symmetry::kUse;
   // Members propose what their own state would refuse, too.
   enum class Proposals : std::uint8_t { kPromising, kAll } proposals = Proposals::kPromising;
+  // A node delivers message by message, or always all that is there for it: fewer states, and coarser.
+  enum class Deliveries : std::uint8_t { kOne, kAll } deliveries = Deliveries::kOne;
+  // What is promised: everything within the budget, or as much of it as most_states allows.
+  enum class Goal : std::uint8_t { kExhaust, kSearch } goal = Goal::kSearch;
   std::uint64_t most_states = 50'000'000;
   std::uint32_t most_depth = 1'000;
 };
 
 struct Finding {
   std::string what;
-  std::vector<std::string> trace;
+  std::vector<std::uint32_t> choices;  // of the steps possible each time: what replay() follows
+  std::vector<std::string> trace;      // … in words
 };
 
 struct Report {
@@ -72,6 +89,13 @@ struct Report {
 };
 
 Report explore(const Exploration& exploration);
+// Follows a finding's choices from the beginning once more: what is wrong at their end, if anything. Nothing:
+// these choices do not exist.
+std::optional<Finding> replay(const Exploration& exploration, std::span<const std::uint32_t> choices);
+
+// A step of time, where leases stand for fences.
+inline constexpr Duration kTimeStep = 4s;
+core::Timing lease_timing();
 
 core::SpecPtr spec_for(Quorum quorum, std::uint32_t nodes, std::uint32_t groups);
 // Delivers, writes, executes and reports until nothing is left to do.

@@ -15,7 +15,7 @@ NodeSet Renaming::operator()(NodeSet nodes) const {
 
 core::RingId Renaming::operator()(core::RingId ring) const {
   if (ring.seq == 0) return ring;  // no ring
-  return {to[ring.leader], ring.seq};
+  return {static_cast<std::uint32_t>((*this)(NodeSet::from_bits(ring.leader)).bits()), ring.seq};
 }
 
 core::Incarnation Renaming::operator()(core::Incarnation incarnation) const {

@@ -53,6 +53,7 @@ void World::take(NodeId node, const Outcome& outcome) {
           if (shot.order == act.ref) shot.cancelled = true;
         break;
       case Act::Kind::kYield:
+        at.yields = true;
         for (const auto& [id, configured] : spec_->groups) stop_without_order(node, id);
         break;
       case Act::Kind::kStore:
@@ -95,7 +96,10 @@ void World::write(NodeId node, Disk disk) {
   Machine& at = own(node);
   const Writing done = at.writing.front();
   at.writing.erase(at.writing.begin());
-  if (disk == Disk::kWorks && done.durable != 0) at.disk = done.durable;
+  if (disk == Disk::kWorks && done.durable != 0) {
+    if (at.disk != done.durable) at.older_disk = at.disk;
+    at.disk = done.durable;
+  }
   step(node, core::Stored{done.token, disk == Disk::kWorks});
 }
 
@@ -108,7 +112,7 @@ void World::observe(NodeId node, const core::Fact& fact) {
 }
 
 void World::pass(NodeId node, Duration time) {
-  own(node).clock += time;
+  advance(node, time);
   step(node, core::Timer{});
 }
 
@@ -118,6 +122,7 @@ void World::begin(NodeId node, GroupId group, OrderRef order) {
   Here& at = here(node, group);
   at.probe = false;
   const bool stops = replicas_->order(order).kind == core::OrderKind::kStop;
+  if (!stops) own(node).yields = false;
   // A newer order ends an older start; what that had done, or does while it is killed, the newer one finds.
   for (const Job& job : at.jobs)
     at.old_start |= job.kind == Job::Kind::kStart && job.stage == Job::Stage::kBegun;
@@ -236,6 +241,8 @@ void World::power_off(NodeId node) {
   Machine& at = own(node);
   if (up(node)) replicas_->stop(at.replica);
   at.replica = kNoReplica;
+  at.yields = false;
+  at.last_flow.reset();
   at.writing.clear();
   at.shots.clear();
   for (Here& group : at.groups) group = Here{};
@@ -247,11 +254,13 @@ void World::start_daemon(NodeId node) {
   Machine& at = own(node);
   at.shots.clear();
   for (Here& group : at.groups) group = Here{.runs = group.runs, .probe = true};
+  at.yields = false;
   ++at.runs;
   core::ReplicaOptions options = options_;
   options.self = node;
   options.incarnation = core::Incarnation{at.runs * 8U + node.value + 1};
   options.boot = at.boots * 8U + node.value + 1;
+  options.last_flow = at.last_flow;
   at.replica = replicas_->start(options, at.disk);
   channel_.join(node, at.runs);
 }
@@ -259,6 +268,7 @@ void World::start_daemon(NodeId node) {
 // Applications and agents of the daemon live on.
 void World::daemon_is_gone(NodeId node) {
   Machine& at = own(node);
+  at.last_flow = replica(node).last_flow();
   replicas_->stop(at.replica);
   at.replica = kNoReplica;
   at.writing.clear();
@@ -267,6 +277,13 @@ void World::daemon_is_gone(NodeId node) {
 
 void World::crash_daemon(NodeId node) {
   daemon_is_gone(node);
+}
+
+void World::lose_store(NodeId node, Store left) {
+  Machine& at = own(node);
+  assert(!up(node));
+  at.disk = left == Store::kOld ? at.older_disk : DurableRef{0};
+  at.older_disk = 0;
 }
 
 // ---- judging
@@ -285,6 +302,17 @@ std::optional<std::string> World::violation() const {
     std::string names;
     for (NodeId node : nodes) names += fmt::format(" {}", node.value);
     return fmt::format("group {} runs on nodes{}", id.value, names);
+  }
+  return std::nullopt;
+}
+
+std::optional<std::string> World::crowded() const {
+  for (const auto& [id, group] : spec_->groups) {
+    for (GroupId other : group.apart) {
+      const NodeSet shared = running(id) & running(other);
+      if (!shared.empty())
+        return fmt::format("groups {} and {} share node {}", id.value, other.value, shared.first().value);
+    }
   }
   return std::nullopt;
 }

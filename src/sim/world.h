@@ -53,9 +53,12 @@ struct Writing {
 struct Machine {
   ReplicaRef replica = kNoReplica;  // none: the daemon is not running
   std::uint8_t boots = 0;
-  std::uint8_t runs = 0;  // daemons started so far
-  DurableRef disk = 0;    // what a new daemon will read
-  Duration clock{0};      // its CLOCK_BOOTTIME
+  std::uint8_t runs = 0;      // daemons started so far
+  DurableRef disk = 0;        // what a new daemon will read
+  DurableRef older_disk = 0;  // … and would have read before the last write
+  bool yields = false;        // its daemon has told it to stop everything, and has started nothing since
+  Duration clock{0};          // its CLOCK_BOOTTIME
+  std::optional<LocalTime> last_flow;  // of the daemon before, on this boot
   Few<Writing, 1> writing;
   Few<Shot, 1> shots;
   Few<Here, 1> groups;
@@ -115,6 +118,9 @@ class World {
   void power_off(NodeId node);
   void lose_store(NodeId node) { own(node).disk = 0; }  // while its daemon does not run
   void start_daemon(NodeId node);
+  // While the daemon is down: its store is torn or gone, or somebody brought back an older one.
+  enum class Store : std::uint8_t { kEmpty, kOld };
+  void lose_store(NodeId node, Store left);
   void crash_daemon(NodeId node);
   void form(std::span<const NodeSet> components, std::optional<std::size_t> vote, TestChannel::Merge merge) {
     channel_.form(components, vote, merge);
@@ -125,7 +131,8 @@ class World {
   // ---- what happens to a replica from outside
   void say(NodeId node, const core::Body& body);
   void observe(NodeId node, const core::Fact& fact);
-  void pass(NodeId node, Duration time);  // its clock moves on, and its timer rings
+  void advance(NodeId node, Duration time) { own(node).clock += time; }  // its clock goes on
+  void pass(NodeId node, Duration time);                                 // … and its timer rings
 
   // ---- to look at
   const TestChannel& channel() const { return channel_; }
@@ -139,6 +146,8 @@ class World {
   NodeSet running(GroupId group) const;
   // Rule 1: no group is active in two places.
   std::optional<std::string> violation() const;
+  // Groups that must be apart share a machine.
+  std::optional<std::string> crowded() const;
   // Rule 4: two replicas at one position of one view whose states differ.
   std::optional<std::string> divergence() const;
   // "Orders in flight": a group is being started on a node that a fence ordered before may still hit. Judges
@@ -151,7 +160,8 @@ class World {
     channel_.exchange(io);
     for (std::uint32_t i = 0; i < size(); ++i) {
       Machine& at = machines_[i];
-      io(at.replica, at.boots, at.runs, at.disk, at.clock);
+      io(at.replica, at.boots, at.runs, at.disk, at.older_disk, at.yields, at.clock);
+      io.maybe(at.last_flow, [&](LocalTime& flowed) { io(flowed.since_boot); });
       io.list(at.writing, [&](Writing& writing) { io(writing.token, writing.durable); });
       io.list(at.shots, [&](Shot& shot) { io(shot.target, shot.acted, shot.cancelled, shot.order); });
       io.list(at.groups, [&](Here& here) {
