@@ -25,11 +25,28 @@ Choices choices_of(std::vector<std::uint16_t> numbers) {
 
 namespace {
 
+// What time_passes() moves the clocks at most, at once.
+constexpr Duration kLongestStep = 1'001ms;
+
+// Short, so that a schedule sees many of them run out. The watchdog is a part of the drain: nodes know of
+// none.
+constexpr Duration kLeaseStep = 201ms;
+constexpr Duration kWatchdog = 400ms;
+core::Timing lease_timing_of_schedules() {
+  core::Timing timing;
+  timing.lease = 1s;
+  timing.grace = 800ms;
+  timing.drain = kWatchdog + kLeaseStep;
+  timing.max_pause = 3 * kLeaseStep;
+  return timing;
+}
+
 core::SpecPtr spec_of(const Scenario& scenario) {
   core::SpecPtr spec = spec_for(scenario.quorum, scenario.nodes, scenario.groups);
   if (scenario.fencing == Scenario::Fencing::kFencer) return spec;
   auto leased = std::make_shared<core::Spec>(*spec);
   leased->fencing.clear();
+  leased->timing = lease_timing_of_schedules();
   return leased;
 }
 
@@ -172,38 +189,52 @@ bool Chaos::progress(NodeId node) {
   return true;
 }
 
-// All clocks go alike; a machine that is not scheduled finds out later.
+// All clocks go alike; a daemon that is not scheduled finds out later what time it is.
 void Chaos::time_passes() {
-  const Duration time = std::chrono::milliseconds(1 + choose_(one_in(16) ? 1'000 : 60));
   const bool leased = scenario_.fencing == Scenario::Fencing::kLease;
+  const Duration most = leased ? kLeaseStep : one_in(16) ? kLongestStep : Duration{61ms};
+  const Duration time = std::chrono::milliseconds(1 + choose_(static_cast<std::uint32_t>(most / 1ms)));
   for (std::uint32_t i = 0; i < world_.size(); ++i) {
-    owed_[i] += time;
+    world_.advance(NodeId{i}, time);
+    late_[i] += time;
     // A lease survives no longer pauses than max_pause: docs/protocol.md says who checks that.
-    const bool must = leased && owed_[i] + 1s > spec_->timing.max_pause;
-    if (!must && one_in(5)) continue;
-    const Duration passed = std::exchange(owed_[i], Duration{0});
-    world_.pass(NodeId{i}, passed);
+    const bool must = leased && late_[i] + kLeaseStep > spec_->timing.max_pause;
+    if (must || !one_in(5)) timer_rings(NodeId{i});
   }
-  if (leased) guard_by_watchdog(time);
+  if (leased) guard_by_watchdogs(time);
+  count_settled();
+}
+
+void Chaos::count_settled() {
+  NodeSet settled;
+  for (NodeId node : spec_->node_ids()) {
+    if (!world_.up(node) || world_.replica(node).phase() != core::Phase::kEstablished) continue;
+    for (const auto& [id, known] : world_.replica(node).state().nodes)
+      if (known.standing == core::Standing::kSettled) settled.insert(id);
+  }
+  seen_.settled += (settled - settled_).size();
+  settled_ = settled;
+}
+
+void Chaos::timer_rings(NodeId node) {
+  late_[node.value] = Duration{0};
+  world_.pass(node, Duration{0});
 }
 
 // The watchdog of a machine whose daemon is gone, or whose groups do not stop though it yields, resets it.
-void Chaos::guard_by_watchdog(Duration time) {
+void Chaos::guard_by_watchdogs(Duration time) {
   for (std::uint32_t i = 0; i < world_.size(); ++i) {
     const NodeId node{i};
-    bool fed = world_.powered(node);
-    bool runs = false;
-    for (const auto& [group, configured] : spec_->groups) {
-      const Here& here = world_.machine(node).groups[group.value - World::kFirstGroup];
-      runs |= here.runs || !here.jobs.empty();
-      for (const Job& job : here.jobs) fed &= job.order != kNoOrder;
-    }
-    fed &= world_.up(node) || !runs;
-    unguarded_[i] = fed ? Duration{0} : unguarded_[i] + time;
-    if (world_.powered(node) && unguarded_[i] > spec_->timing.watchdog) {
-      note(fmt::format("{}'s watchdog resets it", i));
-      world_.power_off(node);
-    }
+    const Machine& machine = world_.machine(node);
+    const bool runs =
+        std::ranges::any_of(machine.groups, [](const Here& here) { return here.runs || !here.jobs.empty(); });
+    const bool fed = !runs || (world_.up(node) && !machine.yields);
+    unfed_[i] = fed ? Duration{0} : unfed_[i] + time;
+    if (!world_.powered(node) || unfed_[i] < kWatchdog) continue;
+    note(fmt::format("{}'s watchdog resets it", i));
+    ++seen_.reset;
+    unfed_[i] = Duration{0};
+    world_.power_off(node);
   }
 }
 
@@ -317,7 +348,7 @@ void Chaos::fault() {
 
 void Chaos::start_daemon(NodeId node) {
   note(fmt::format("{}'s daemon starts", node.value));
-  owed_[node.value] = Duration{0};
+  late_[node.value] = Duration{0};
   drop_unsent(companions_of(node));
   world_.start_daemon(node);
 }
@@ -376,9 +407,10 @@ std::optional<std::string> Chaos::heal(Duration bound) {
     // A fence that was ordered before the end of the faults may still come: its target boots again.
     repair();
     for (NodeId node : spec_->node_ids()) {
-      const Duration owed = std::exchange(owed_[node.value], Duration{0});
-      world_.pass(node, owed + 10ms);
+      world_.advance(node, 10ms);
+      timer_rings(node);
     }
+    if (spec_->fencing.empty()) guard_by_watchdogs(10ms);
     forget_messages();
     wrong = disorder();
     good = wrong ? 0 : good + 1;

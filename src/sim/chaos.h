@@ -59,6 +59,8 @@ class Chaos {
     std::uint64_t started = 0;
     std::uint64_t stopped = 0;
     std::uint64_t fenced = 0;
+    std::uint64_t reset = 0;    // by a watchdog
+    std::uint64_t settled = 0;  // nodes known to run nothing: fenced, or their lease over
   };
   const Seen& seen() const { return seen_; }
 
@@ -73,7 +75,9 @@ class Chaos {
   void drop_unsent(NodeSet nodes);
   void say_something(NodeId node);
   void time_passes();
-  void guard_by_watchdog(Duration time);
+  void timer_rings(NodeId node);
+  void guard_by_watchdogs(Duration time);
+  void count_settled();
   std::optional<std::string> judge() const;
   std::optional<std::string> disorder() const;
   void note(std::string line) {
@@ -89,9 +93,10 @@ class Chaos {
   core::SpecPtr spec_;
   LiveReplicas replicas_;
   World world_;
-  PerMachine<Duration> owed_{};       // time that passed while the machine's daemon was not scheduled
-  PerMachine<Duration> unguarded_{};  // lease: since when nobody feeds the watchdog
+  PerMachine<Duration> late_{};   // for so long the daemon's timer has not rung
+  PerMachine<Duration> unfed_{};  // lease: for so long nobody has fed the watchdog
   PerMachine<bool> refuses_sends_{};
+  NodeSet settled_;
   bool storm_ = true;  // ends before the first step: time to come up
   std::uint32_t weather_lasts_ = 0;
   bool traces_ = false;

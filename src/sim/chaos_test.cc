@@ -51,6 +51,7 @@ void holds(const char* where, const Scenario& scenario) {
 }
 
 using Planner = Scenario::Planner;
+using Fencing = Scenario::Fencing;
 
 TEST(Property, HoldsOnTwoNodes) {
   holds("two nodes", {.quorum = Quorum::kTwoNode, .nodes = 2, .groups = 2, .planner = Planner::kReplicas});
@@ -66,6 +67,11 @@ TEST(Property, HoldsOnThreeNodes) {
 }
 TEST(Property, HoldsOnFiveNodes) {
   holds("five nodes", {.nodes = 5, .groups = 3, .planner = Planner::kReplicas, .faults_percent = 3});
+}
+
+TEST(Property, HoldsWithLeasesForFences) {
+  holds("three nodes, leases",
+        {.nodes = 3, .groups = 2, .planner = Planner::kReplicas, .fencing = Fencing::kLease});
 }
 
 // A property that cannot fail proves nothing, and a failure that is not shrunk is not read.
@@ -94,17 +100,21 @@ std::string described(const Scenario& scenario, std::uint64_t seed) {
          std::to_string(static_cast<int>(scenario.quorum)) + ", seed " + std::to_string(seed);
 }
 
-void never_twice(Scenario scenario) {
-  std::uint64_t started = 0;
+Chaos::Seen never_twice(Scenario scenario) {
+  Chaos::Seen seen;
   for (std::uint64_t seed = 1; seed <= kSeeds; ++seed) {
     scenario.planner = Scenario::Planner::kReplicas;
-    scenario.steps = 10'000;
+    scenario.steps = scenario.nodes > 3 ? 50'000 : 10'000;  // more nodes have more to say
     Chaos chaos(scenario, choices_of(seed));
     const auto wrong = chaos.run();
-    ASSERT_FALSE(wrong) << described(scenario, seed) << ": " << *wrong;
-    started += chaos.seen().started;
+    if (wrong) ADD_FAILURE() << described(scenario, seed) << ": " << *wrong;
+    if (wrong) break;
+    seen.started += chaos.seen().started;
+    seen.settled += chaos.seen().settled;
+    seen.reset += chaos.seen().reset;
   }
-  EXPECT_GT(started, 0u) << "schedules that start nothing prove nothing";
+  EXPECT_GT(seen.started, kSeeds) << "schedules that start nothing prove nothing";
+  return seen;
 }
 
 TEST(Chaos, NeverRunsAGroupTwiceOnTwoNodes) {
@@ -121,6 +131,17 @@ TEST(Chaos, NeverRunsAGroupTwiceOnFiveNodes) {
 }
 TEST(Chaos, NeverRunsAGroupTwiceWhenMessagesAreSkipped) {
   never_twice({.quorum = Quorum::kMajority, .nodes = 3, .groups = 2, .holes = Scenario::Holes::kSome});
+}
+TEST(Chaos, NeverRunsAGroupTwiceWithLeasesOnTwoNodes) {
+  never_twice({.quorum = Quorum::kTwoNode, .nodes = 2, .groups = 2, .fencing = Fencing::kLease});
+}
+TEST(Chaos, NeverRunsAGroupTwiceWithLeasesOnThreeNodes) {
+  const Chaos::Seen seen = never_twice({.nodes = 3, .groups = 2, .fencing = Fencing::kLease});
+  EXPECT_GT(seen.settled, kSeeds) << "leases that never run out prove nothing";
+  EXPECT_GT(seen.reset, kSeeds) << "nor do nodes that always stop their groups";
+}
+TEST(Chaos, NeverRunsAGroupTwiceWithLeasesOnFiveNodes) {
+  never_twice({.nodes = 5, .groups = 3, .fencing = Fencing::kLease, .faults_percent = 2});
 }
 
 void comes_to_order(Scenario scenario) {
@@ -145,6 +166,10 @@ TEST(Chaos, ComesToOrderOnThreeNodesWhenFaultsHaveEnded) {
 }
 TEST(Chaos, ComesToOrderOnFiveNodesWhenFaultsHaveEnded) {
   comes_to_order({.nodes = 5, .groups = 3, .faults_percent = 3});
+}
+TEST(Chaos, ComesToOrderWithLeasesWhenFaultsHaveEnded) {
+  comes_to_order({.nodes = 3, .groups = 2, .fencing = Fencing::kLease});
+  comes_to_order({.nodes = 5, .groups = 3, .fencing = Fencing::kLease, .faults_percent = 3});
 }
 
 }  // namespace
