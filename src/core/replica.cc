@@ -620,7 +620,9 @@ struct Replica::Impl {
   void extend_lease() {
     while (!alive_at.empty() && is_stable(alive_at.begin()->first)) {
       auto sent = alive_sent.find(alive_at.begin()->second);
-      if (sent != alive_sent.end()) lease_until = std::max(lease_until, sent->second + timing().lease);
+      if (sent != alive_sent.end())
+        lease_until =
+            std::max(lease_until, (applies(Rule::kLeaseFromSending) ? sent->second : now) + timing().lease);
       alive_sent.erase(alive_sent.begin(), alive_sent.upper_bound(alive_at.begin()->second));
       alive_at.erase(alive_at.begin());
     }
@@ -1001,8 +1003,9 @@ struct Replica::Impl {
     }
     out.clear();
     if (!dead) {
-      // Before anything that has come meanwhile is acted on.
-      if (uses_lease() && established() && now > lease_until && !held.empty()) yield("the lease has run out");
+      // Before anything that has come meanwhile is acted on; also without a view, for `grace` counts from
+      // when an own message came back, and the lease from when it was sent.
+      if (uses_lease() && live && now > lease_until && !held.empty()) yield("the lease has run out");
       std::visit([&](const auto& what) { on(what); }, input);
       if (!dead && established()) step_down_if_settled();
       if (!dead && established()) {
@@ -1059,6 +1062,16 @@ std::uint64_t Replica::Impl::digest() const {
   add(d, yielded);
   add(d, options.incarnation);
   add(d, durable.lineage);
+  if (uses_lease()) {
+    add(d, alive_sent);
+    add(d, alive_at);
+    add(d, alive_number);
+    add(d, last_alive);
+    add(d, lease_until);
+    add(d, gone_since);
+    add(d, proposed);
+    add(d, greeted);
+  }
   return d.value();
 }
 

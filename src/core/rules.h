@@ -19,6 +19,7 @@ enum class Rule : std::uint8_t {
   kStoppedMayBeBack,    // … and with these others even a node that left, or was fenced
   kOpenFenceBlocks,     // the target of an open fence starts nothing
   kOwnViewOnly,         // messages of another view are dropped
+  kLeaseFromSending,    // a lease runs from when its Alive was sent, not from when it came back
 };
 
 #ifdef KOMAINU_MUTANTS

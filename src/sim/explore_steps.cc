@@ -226,12 +226,18 @@ bool Steps::promising(const core::Replica& replica, const core::Proposal& propos
 
 // ---- time
 
-// Nobody may be left unscheduled for two steps: docs/protocol.md bounds a machine's pause.
+// Nobody may be left unscheduled for two steps: docs/protocol.md bounds a machine's pause. Who is where its
+// ring is has heard everything by then; only who has been cut off may lag for longer.
 bool Steps::time_can_pass(const Situation& at) const {
   if (at.left.passes == 0) return false;
   for (std::uint32_t i = 0; i < at.world.size(); ++i)
-    if (at.world.up(NodeId{i}) && at.clocks[i].owed) return false;
+    if (at.world.up(NodeId{i}) && (at.clocks[i].owed || is_in_step_but_behind(at.world, NodeId{i})))
+      return false;
   return true;
+}
+
+bool Steps::is_in_step_but_behind(const World& world, NodeId node) {
+  return world.channel().port(node).stream.size() == 1 && world.can_deliver(node);
 }
 
 // A watchdog is fed by a daemon that holds its lease, or where nothing runs.

@@ -100,6 +100,7 @@ class Steps {
   void enumerate_formations(const Situation& at);
   void enumerate_votes(const Situation& at);
   bool time_can_pass(const Situation& at) const;
+  static bool is_in_step_but_behind(const World& world, NodeId node);
   void let_time_pass(Situation& at) const;
   const std::vector<Said>& sayings(const World& world, NodeId node);
   std::vector<Said> think_of(const core::Replica& replica) const;

@@ -86,6 +86,7 @@ TEST(Explore, VisitsOneOfEachWorldsThatDifferByNamesOnly) {
 
 TEST(Explore, LeavesOutOnlyProposalsThatWouldBeRefused) {
   Exploration exploration = small(Quorum::kTwoNode);
+  exploration.budget = {.starts = 1, .rings = 1};
   const Report promising = explore(exploration);
   exploration.proposals = Exploration::Proposals::kAll;
   const Report all = explore(exploration);

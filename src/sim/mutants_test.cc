@@ -118,6 +118,11 @@ TEST(Mutants, StartingOnTheTargetOfAnOpenFenceIsFound) {
                                               .most_states = 400'000}));
 }
 
+TEST(Mutants, CountingALeaseFromItsReceiptIsFound) {
+  Exploration exploration = standard("three nodes: a lease runs out", 2'000'000);
+  EXPECT_TRUE(is_found(core::Rule::kLeaseFromSending, exploration));
+}
+
 TEST(Mutants, AcceptingAMessageOfAnotherViewIsFound) {
   EXPECT_TRUE(some_exploration_fails(core::Rule::kOwnViewOnly, 10'000));
 }

@@ -68,6 +68,14 @@ void b_forgets_a_start(World& world) {
   world.start_daemon(b);
   splits(world, {{a}, {b, c}});
 }
+void a_is_cut_off_before_it_hears_of_its_lease(World& world) {
+  for (NodeId node : {a, b, c}) world.pass(node, kTimeStep);
+  hears(world, {b, c, b, c});
+  const NodeSet parts[] = {{a}, {b, c}};
+  world.form(parts, std::nullopt, TestChannel::Merge::kAtOnce);
+  world.end(b, TestChannel::Hole::kNone);
+  hears(world, {b, c, b, c, b, c});
+}
 void b_loses_what_it_had_not_stored(World& world) {
   splits(world, {{a, b, c}, {d}});
   hears(world, {c, b, a, b});

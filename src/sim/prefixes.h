@@ -15,6 +15,9 @@ void a_start_only_a_heard(World& world);
 void a_start_with_both_others_suspended(World& world);
 // Of three, a runs the group with b's acknowledgement; c has not heard of it, and b has lost its memory.
 void b_forgets_a_start(World& world);
+// Of three with leases, a runs the group; b and c have acknowledged its latest Alive, which a itself has not
+// delivered, and are a view of their own now.
+void a_is_cut_off_before_it_hears_of_its_lease(World& world);
 // Of four, a and b were ahead of c; b has acknowledged a start on a and then lost its memory, but for its
 // store.
 void b_loses_what_it_had_not_stored(World& world);

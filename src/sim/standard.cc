@@ -92,6 +92,11 @@ void three_nodes(List& list) {
   list.search(after("… with both others suspended", prefix::a_start_with_both_others_suspended,
                     {.starts = 1, .rings = 1}));
   list.search(after("an acknowledgement forgotten", prefix::b_forgets_a_start, {.starts = 1, .rings = 1}));
+  Exploration lease = with("a lease runs out", From::kRunning, {.starts = 1, .passes = 5});
+  lease.and_then = prefix::a_is_cut_off_before_it_hears_of_its_lease;
+  lease.fencing = Exploration::Fencing::kLease;
+  lease.deliveries = Exploration::Deliveries::kAll;
+  list.search(std::move(lease));
   list.search(with("start, split", From::kIdle, {.starts = 1, .rings = 1}));
   list.search(with("start, stop, split", From::kRunning, {.starts = 1, .stops = 1, .rings = 1}));
   list.search(with("split, merge", From::kRunning, {.starts = 1, .rings = 2}));
