@@ -122,6 +122,12 @@ struct Leaving {
   auto fields() const { return std::tuple<>(); }
 };
 
+// The sender's watchdog is armed, with this timeout as read back; unset: it is not.
+struct Watchdog {
+  std::optional<Duration> timeout;
+  auto fields() const { return std::tie(timeout); }
+};
+
 // Stream time moves on; sent by the planner. `elapsed` is capped by record.
 struct Tick {
   std::uint64_t number = 0;
@@ -179,7 +185,7 @@ struct Request {
 };
 
 using Fact = std::variant<GroupReport, ResourceFailed, MonitorResult, FenceResult, LinkChange, Leaving, Tick,
-                          Request, ConfigRefuse>;
+                          Request, ConfigRefuse, Watchdog>;
 
 // ---- proposals: each names what it was made for, so that a late one is refused
 

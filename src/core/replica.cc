@@ -65,7 +65,8 @@ std::optional<LevelKey> level_of(const Fact& fact) {
     return LevelKey{fact.index(), monitor->monitor.value, monitor->place.value};
   if (auto* link = std::get_if<LinkChange>(&fact))
     return LevelKey{fact.index(), link->peer.value, link->link};
-  if (std::holds_alternative<Leaving>(fact)) return LevelKey{fact.index(), 0, 0};
+  if (std::holds_alternative<Leaving>(fact) || std::holds_alternative<Watchdog>(fact))
+    return LevelKey{fact.index(), 0, 0};
   return std::nullopt;
 }
 
@@ -134,7 +135,7 @@ struct Replica::Impl {
   std::map<std::uint64_t, std::uint64_t> alive_at;  // position → number
   std::uint64_t alive_number = 0;
   LocalTime last_alive;
-  LocalTime lease_until;
+  std::optional<LocalTime> lease_until;  // unset: this node has never had one
 
   Effects out;
 
@@ -151,8 +152,13 @@ struct Replica::Impl {
     return phase == Phase::kEstablished && participating() && state.nodes.contains(options.self);
   }
   bool quorate() const { return quorum_says_yes && quorum_ring == view.ring; }
-  bool uses_lease() const {
-    return spec().fencing.empty() && !spec().quorum.allow_split_risk && spec().nodes.size() > 1;
+  bool uses_lease() const { return spec().uses_lease(); }
+  // Where the end of a lease stands for a fence: it is not over.
+  bool may_run(LocalTime at) const { return !uses_lease() || (lease_until && at <= *lease_until); }
+  // Counted from when the sign of life was sent: the others may count from a moment soon after it.
+  void extend_lease_from(LocalTime sent) {
+    const LocalTime until = sent + timing().lease;
+    if (!lease_until || *lease_until < until) lease_until = until;
   }
 
   NodeSet member_ids() const {
@@ -319,10 +325,11 @@ struct Replica::Impl {
     behind.clear();
     alive_sent.clear();
     alive_at.clear();
-    last_flow = last_tick_seen = last_alive = now;
+    last_flow = last_tick_seen = now;
+    last_alive = greeted;
     // Its Hello was its last sign of life to the others; how long the word of the establishment was under
     // way, or how long this daemon slept over it, nobody can say.
-    lease_until = greeted + timing().lease;
+    extend_lease_from(greeted);
     checkpoint();
     for (const auto& [id, node] : state.nodes) {
       const bool gone = node.standing == Standing::kLost || node.standing == Standing::kUnknown;
@@ -593,7 +600,7 @@ struct Replica::Impl {
     if (frozen || !established() || state.nodes.at(options.self).suspended) return;
     extend_lease();
     for (auto it = waiting.begin(); it != waiting.end();) {
-      if (!is_stable(it->position) || (uses_lease() && now > lease_until)) {
+      if (!is_stable(it->position) || !may_run(now)) {
         ++it;
         continue;
       }
@@ -620,9 +627,7 @@ struct Replica::Impl {
   void extend_lease() {
     while (!alive_at.empty() && is_stable(alive_at.begin()->first)) {
       auto sent = alive_sent.find(alive_at.begin()->second);
-      if (sent != alive_sent.end())
-        lease_until =
-            std::max(lease_until, (applies(Rule::kLeaseFromSending) ? sent->second : now) + timing().lease);
+      if (sent != alive_sent.end()) extend_lease_from(applies(Rule::kLeaseFromSending) ? sent->second : now);
       alive_sent.erase(alive_sent.begin(), alive_sent.upper_bound(alive_at.begin()->second));
       alive_at.erase(alive_at.begin());
     }
@@ -1000,12 +1005,13 @@ struct Replica::Impl {
     if (last_step == LocalTime{}) {
       last_step = opened = at;
       last_flow = options.last_flow.value_or(at);
+      lease_until = options.lease_until;
     }
     out.clear();
     if (!dead) {
       // Before anything that has come meanwhile is acted on; also without a view, for `grace` counts from
       // when an own message came back, and the lease from when it was sent.
-      if (uses_lease() && live && now > lease_until && !held.empty()) yield("the lease has run out");
+      if (lease_until && !may_run(now) && !held.empty()) yield("the lease has run out");
       std::visit([&](const auto& what) { on(what); }, input);
       if (!dead && established()) step_down_if_settled();
       if (!dead && established()) {
@@ -1119,6 +1125,12 @@ std::optional<std::uint64_t> Replica::digest_at(std::uint64_t position) const {
 }
 LocalTime Replica::last_flow() const {
   return impl_->last_flow;
+}
+std::optional<LocalTime> Replica::lease_until() const {
+  return impl_->lease_until;
+}
+bool Replica::may_run(LocalTime at) const {
+  return impl_->may_run(at);
 }
 NodeSet Replica::responsive() const {
   return impl_->responsive();

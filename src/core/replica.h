@@ -66,6 +66,8 @@ struct ReplicaOptions {
   // The last word of the stream that a predecessor on this boot heard: `grace` goes on counting from there,
   // or a daemon that crashes again and again would never yield.
   std::optional<LocalTime> last_flow;
+  // The end of the lease that such a predecessor, or an earlier incarnation, had.
+  std::optional<LocalTime> lease_until;
   bool plans = true;  // false: somebody else (the exploration) makes the proposals
   std::uint32_t decision_version = 1;
 };
@@ -97,7 +99,11 @@ class Replica {
   // The digest of the state that an acknowledgement of this position carries; none: too long ago.
   std::optional<std::uint64_t> digest_at(std::uint64_t position) const;
   LocalTime last_flow() const;  // when an own message came back last
-  NodeSet responsive() const;   // established members that are not suspended
+  // Unset: there has never been one.
+  std::optional<LocalTime> lease_until() const;
+  // No others can take this node's groups at `at`: its lease is not over. True where leases are not used.
+  bool may_run(LocalTime at) const;
+  NodeSet responsive() const;  // established members that are not suspended
   // What may run here, as this node's own executor knows; unset activity means stopped.
   const std::map<GroupId, Activity>& holds() const;
 

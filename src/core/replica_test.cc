@@ -76,6 +76,13 @@ class Ring {
       flow();
     }
   }
+  // Nobody is scheduled meanwhile.
+  void pause(Duration duration) { now_ = now_ + duration; }
+  void cut_off(NodeId id) {
+    members_ -= NodeSet{id};
+    give(id, ChannelLost{});
+  }
+  LocalTime now() const { return now_; }
   Replica& at(NodeId id) { return *replicas_.at(id); }
   std::vector<Execute> executed;
   std::vector<Answer> answers;
@@ -469,6 +476,68 @@ TEST(Replica, ComparesNoStateOfBeforeAConfigurationWithOneOfAfter) {
   ring.executed.clear();
   ring.say(n1, start(ring, ring.at(n1), web, n1));
   EXPECT_EQ(ring.executed.size(), 1u) << "nobody is frozen";
+}
+
+Cluster leased() {
+  Cluster cluster(3);
+  cluster.group("web");
+  return cluster;
+}
+
+TEST(Replica, CountsItsLeaseFromItsHelloAndNotFromWhenItHeardTheLast) {
+  Cluster cluster = leased();
+  const GroupId web = cluster.spec.groups.begin()->first;
+  Ring ring(cluster.spec);
+  ring.deaf = {n3};  // its daemon stands still once it has said Hello
+  ring.form({n1, n2, n3}, 4);
+  ASSERT_EQ(ring.at(n1).phase(), Phase::kEstablished);
+  ring.say(n1, start(ring, ring.at(n1), web, n3));
+  ring.pause(20s);
+  ring.catch_up(n3);
+  ASSERT_EQ(ring.at(n3).phase(), Phase::kEstablished);
+  EXPECT_FALSE(ring.at(n3).may_run(ring.now()));
+  EXPECT_TRUE(ring.executed.empty()) << "the others may have taken its lease for over meanwhile";
+}
+
+TEST(Replica, YieldsWhenItsLeaseIsOverAlsoWithoutAView) {
+  Cluster cluster = leased();
+  cluster.spec.timing.grace = 60s;
+  const GroupId web = cluster.spec.groups.begin()->first;
+  Ring ring(cluster.spec);
+  ring.form({n1, n2, n3}, 4);
+  ring.say(n1, start(ring, ring.at(n1), web, n1));
+  ASSERT_EQ(ring.executed.size(), 1u);
+  ring.cut_off(n1);
+  ring.wait(cluster.spec.timing.lease + 100ms);
+  ASSERT_EQ(ring.yields.size(), 1u);
+  EXPECT_EQ(ring.yields[0], (std::pair<NodeId, std::string>{n1, "the lease has run out"}));
+}
+
+TEST(Replica, KeepsTheLeaseOfThePredecessorAndNoLongerOne) {
+  Cluster cluster = leased();
+  const SpecPtr spec = std::make_shared<const Spec>(cluster.spec);
+  Replica replica(ReplicaOptions{.self = n1, .incarnation = {7}, .lease_until = LocalTime{10s}}, spec, {});
+  replica.step(LocalTime{9s}, Timer{});
+  EXPECT_TRUE(replica.may_run(LocalTime{10s}));
+  EXPECT_FALSE(replica.may_run(LocalTime{10s} + 1us));
+}
+
+TEST(Replica, StartsNothingWithoutAnArmedWatchdogThatTheOthersCountOn) {
+  Cluster cluster = leased();
+  cluster.spec.timing.watchdog = 10s;
+  const GroupId web = cluster.spec.groups.begin()->first;
+  Ring ring(cluster.spec);
+  ring.form({n1, n2, n3}, 4);
+  ring.say(n1, start(ring, ring.at(n1), web, n1));
+  EXPECT_TRUE(ring.executed.empty());
+  ring.report(n1, Watchdog{11s});
+  ring.say(n1, start(ring, ring.at(n1), web, n1));
+  EXPECT_TRUE(ring.executed.empty()) << "the others would not wait that long";
+  ring.report(n1, Watchdog{10s});
+  ring.form({n1, n2, n3}, 8);
+  EXPECT_EQ(ring.at(n2).state().nodes.at(n1).watchdog, Duration{10s}) << "it is said again in each view";
+  ring.say(n1, start(ring, ring.at(n1), web, n1));
+  EXPECT_EQ(ring.executed.size(), 1u);
 }
 
 }  // namespace

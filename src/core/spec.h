@@ -22,8 +22,9 @@ struct Node {
   NodeId id;
   std::string name;
   std::vector<std::string> links;  // one address for each Corosync link, in the same order on all nodes
+  std::string watchdog = "/dev/watchdog";  // its device, where Timing::watchdog asks for one
   bool operator==(const Node&) const = default;
-  auto fields() const { return std::tie(id, name, links); }
+  auto fields() const { return std::tie(id, name, links, watchdog); }
 };
 
 // The last step of the recovery ladder.
@@ -157,7 +158,7 @@ struct Timing {
   Duration startup_wait{15s};  // a cold start waits this long for absent nodes before it fences them
   Duration grace{4s};          // without an established view this long: the node stops its groups
   Duration lease{5s};          // L; used only without a fencer
-  Duration watchdog{0s};       // as read back from the device; zero: none
+  Duration watchdog{0s};       // the longest timeout of any node's watchdog, as read back; zero: none
   Duration drain{10s};         // for what is in flight when a lease ends
   Duration max_pause{1s};      // the longest pause of a machine that the lease tolerates
   Duration tick{250ms};        // the planner's clock message
@@ -229,6 +230,13 @@ struct Spec {
   bool two_node() const { return nodes.size() == 2 && arbiter_votes() == 0; }
   std::uint32_t quorum_votes() const {
     return two_node() ? 1 : (static_cast<std::uint32_t>(nodes.size()) + arbiter_votes()) / 2 + 1;
+  }
+  // The end of a node's lease stands for its fence.
+  bool uses_lease() const { return fencing.empty() && !quorum.allow_split_risk && nodes.size() > 1; }
+  // Who waits for the end of a node's lease counts on its watchdog: a node whose own is not armed, or too
+  // slow, must not run groups. `watchdog`: the timeout as read back.
+  bool guarded_by(std::optional<Duration> watchdog) const {
+    return !uses_lease() || timing.watchdog == Duration::zero() || (watchdog && *watchdog <= timing.watchdog);
   }
   // Could these nodes be quorate among themselves, with the arbiter if it likes them?
   bool could_be_quorate(NodeSet nodes_outside) const {

@@ -161,11 +161,12 @@ struct NodeState {
   Lineage last_seen;                    // of the last view that it was a member of, as far as is known here
   FailCount losses;                     // lost or suspended; one is forgotten each `brakes.window`
   std::map<NodeId, std::uint64_t> links_down;  // as this node sees its links: peer → bits of dead links
+  std::optional<Duration> watchdog;            // of this incarnation, armed: its timeout as read back
   Cause cause;
   bool operator==(const NodeState&) const = default;
   auto fields() const {
     return std::tie(version, standing, incarnation, suspended, leaving, ring_member, since, duty, fences,
-                    fence_failures, last_seen, losses, links_down, cause);
+                    fence_failures, last_seen, losses, links_down, watchdog, cause);
   }
 };
 

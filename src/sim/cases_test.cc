@@ -575,6 +575,8 @@ TEST(Cases, ANodeThatLeftMayBeBackWhereverAnotherIsAbsent) {
 TEST(Cases, AnEstablishmentThatWasSleptOverGivesNoLease) {
   Scene scene({.nodes = 3, .fencing = Setting::Fencing::kLease});
   scene.split({{a, b, c}});
+  scene.settle();  // all have said that their watchdogs are armed
+  scene.split({{a, b, c}});
   scene.hangs(a);
   scene.settle();
   ASSERT_TRUE(scene.in_a_view(b) && scene.in_a_view(c) && !scene.in_a_view(a));

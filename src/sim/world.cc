@@ -262,6 +262,7 @@ void World::start_daemon(NodeId node) {
   options.boot = at.boots * 8U + node.value + 1;
   options.last_flow = at.last_flow;
   at.replica = replicas_->start(options, at.disk);
+  if (spec_->timing.watchdog > 0s) step(node, core::Observed{core::Watchdog{spec_->timing.watchdog}, {}});
   channel_.join(node, at.runs);
 }
 

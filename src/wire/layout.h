@@ -87,7 +87,7 @@ inline constexpr auto kLayout<ParamValue> =
     one_of(CHOSEN(value), ALTERNATIVE(boolean), ALTERNATIVE(integer), ALTERNATIVE(duration),
            ALTERNATIVE(text), ALTERNATIVE(texts));
 template <>
-inline constexpr auto kLayout<core::Node> = fields(FIELD(id), FIELD(name), FIELD(links));
+inline constexpr auto kLayout<core::Node> = fields(FIELD(id), FIELD(name), FIELD(links), FIELD(watchdog));
 template <>
 inline constexpr auto kLayout<core::Ladder> =
     fields(FIELD(restart), FIELD(failover), FIELD(then), FIELD(forget_after));
@@ -152,7 +152,7 @@ template <>
 inline constexpr auto kLayout<core::NodeState> =
     fields(FIELD(version), FIELD(standing), FIELD(incarnation), FIELD(suspended), FIELD(leaving),
            FIELD(ring_member), FIELD(since), FIELD(duty), FIELD(fences), FIELD(fence_failures),
-           FIELD(last_seen), FIELD(losses), FIELD(links_down), FIELD(cause));
+           FIELD(last_seen), FIELD(losses), FIELD(links_down), FIELD(watchdog), FIELD(cause));
 template <>
 inline constexpr auto kLayout<core::MonitorState> =
     fields(FIELD(at), FIELD(since), FIELD(evidence), FIELD(suspended), FIELD(was_healthy), FIELD(flaps));
@@ -202,6 +202,8 @@ inline constexpr auto kLayout<core::LinkChange> = fields(FIELD(peer), FIELD(link
 template <>
 inline constexpr auto kLayout<core::Leaving> = fields();
 template <>
+inline constexpr auto kLayout<core::Watchdog> = fields(FIELD(timeout));
+template <>
 inline constexpr auto kLayout<core::Tick> = fields(FIELD(number), FIELD(elapsed));
 template <>
 inline constexpr auto kLayout<core::GroupStart> = fields(FIELD(group), FIELD(place));
@@ -232,7 +234,7 @@ template <>
 inline constexpr auto kLayout<core::Fact> =
     one_of(CHOSEN(what), ALTERNATIVE(group_report), ALTERNATIVE(resource_failed), ALTERNATIVE(monitor_result),
            ALTERNATIVE(fence_result), ALTERNATIVE(link_change), ALTERNATIVE(leaving), ALTERNATIVE(tick),
-           ALTERNATIVE(request), ALTERNATIVE(config_refuse));
+           ALTERNATIVE(request), ALTERNATIVE(config_refuse), ALTERNATIVE(watchdog));
 template <>
 inline constexpr auto kLayout<core::StartGroup> =
     fields(FIELD(group), FIELD(place), FIELD(group_version), FIELD(incarnation), FIELD(spec_version));

@@ -42,7 +42,8 @@ struct Kernel {
   bool can_start_at(PlaceId place, Incarnation incarnation) const {
     const NodeState* node = state.node(Spec::node_of(place));
     return node && node->standing == Standing::kMember && node->incarnation == incarnation &&
-           !node->suspended && !node->leaving && (node->fences.empty() || !applies(Rule::kOpenFenceBlocks));
+           !node->suspended && !node->leaving && state.spec->guarded_by(node->watchdog) &&
+           (node->fences.empty() || !applies(Rule::kOpenFenceBlocks));
   }
 
   bool has_room(const Group& group, PlaceId place) const {

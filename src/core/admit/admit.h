@@ -27,10 +27,11 @@ std::optional<Refusal> admit(State& state, const Proposal& proposal, const Conte
 // The brakes: no more fences and restarts in their window. Losses at one moment of stream time count once.
 bool is_braked(const State& state);
 
-// Does a node whose lease is over surely run nothing? Only a daemon that lives stops its groups, or else a
-// watchdog resets it.
+// Does a node whose lease is over surely run nothing? Only a daemon that lives stops its groups, or else its
+// watchdog resets it, if it is armed.
 inline bool lease_ends(const Spec& spec, const NodeState& node) {
-  return spec.timing.watchdog > Duration{0} || !(node.ring_member || node.standing == Standing::kMember);
+  const bool guarded = spec.timing.watchdog > Duration{0} && spec.guarded_by(node.watchdog);
+  return guarded || !(node.ring_member || node.standing == Standing::kMember);
 }
 
 // Without `node` no place would be left that can run groups: it is neither fenced for a group's sake, nor

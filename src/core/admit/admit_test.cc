@@ -1,5 +1,6 @@
 #include "core/admit/admit.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "core/testing.h"
@@ -8,6 +9,7 @@ namespace komainu::core {
 namespace {
 
 using testing::Cluster;
+using ::testing::HasSubstr;
 using testing::node;
 using testing::place;
 
@@ -99,6 +101,29 @@ TEST(Admit, RefusesAStartOnANodeThatCannotTakeIt) {
     const StartGroup proposal = start(state, web, node(2));
     c.spoil(state.nodes[node(2)]);
     EXPECT_EQ(judge(state, proposal).refused, "node2 cannot start groups at present") << c.what;
+  }
+}
+
+TEST(Admit, StartsOnANodeOnlyIfItsWatchdogIsArmedAndFastEnoughWhereALeaseStandsForAFence) {
+  const struct {
+    const char* what;
+    std::optional<Duration> watchdog;
+    bool fenced;
+    bool refused;
+  } cases[] = {{"not armed", std::nullopt, false, true},
+               {"too slow", 11s, false, true},
+               {"as slow as all others expect", 10s, false, false},
+               {"faster", 9s, false, false},
+               {"not armed, but there is a fencer", std::nullopt, true, false}};
+  for (const auto& each : cases) {
+    Cluster cluster(2);
+    const GroupId db = cluster.group("db").id;
+    cluster.spec.timing.watchdog = 10s;
+    if (each.fenced) cluster.has_fencer();
+    cluster.node_state(node(2)).watchdog = each.watchdog;
+    const State state = cluster.state();
+    const std::string refusal = judge(state, start(state, db, node(2))).refused;
+    EXPECT_EQ(refusal, each.refused ? "node2 cannot start groups at present" : "") << each.what;
   }
 }
 
@@ -211,6 +236,23 @@ TEST(Admit, SettlesWithoutAFenceOnlyWhereThatIsSound) {
   SettleNode risk = lease_over(state);
   risk.why = SettleNode::Why::kSplitRiskAccepted;
   EXPECT_EQ(judge(state, risk).refused, "allow_split_risk is not set");
+}
+
+TEST(Admit, TakesTheLeaseOfASilentNodeForOverOnlyIfItsWatchdogIsKnownToBeArmed) {
+  Cluster cluster(3);
+  cluster.suspends(node(3));
+  const auto lease_over = [](const State& s) {
+    return SettleNode{node(3), s.nodes.at(node(3)).incarnation, s.nodes.at(node(3)).version,
+                      SettleNode::Why::kLeaseOver};
+  };
+  for (const Duration watchdog : {0s, 10s}) {
+    cluster.spec.timing.watchdog = watchdog;
+    const State state = cluster.state();
+    EXPECT_THAT(judge(state, lease_over(state)).refused, HasSubstr("no watchdog resets it"));
+  }
+  cluster.node_state(node(3)).watchdog = 10s;
+  const State state = cluster.state();
+  EXPECT_EQ(judge(state, lease_over(state)).refused, "");
 }
 
 }  // namespace

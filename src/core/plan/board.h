@@ -36,7 +36,8 @@ struct Places {
 
   // The daemon there acknowledges: it can stop groups.
   PlaceSet answering;
-  // … and nothing forbids a start by the protocol: no fence is open, it is not leaving.
+  // … and nothing forbids a start by the protocol: no fence is open, it is not leaving, its watchdog is
+  // armed.
   PlaceSet able;
   // … nor by the operator.
   PlaceSet taking;

@@ -43,6 +43,7 @@ std::optional<Obstacle> Placement::node_obstacle(NodeId id) const {
   if (node->suspended) return because(Kind::kSuspended);
   if (!node->fences.empty()) return because(Kind::kBeingFenced);
   if (node->leaving) return because(Kind::kLeaving);
+  if (!board_.spec().guarded_by(node->watchdog)) return because(Kind::kUnguarded);
   if (node->duty == Duty::kDrained) return because(Kind::kDrained);
   if (node->duty == Duty::kStandby) return because(Kind::kStandby);
   return std::nullopt;
@@ -190,6 +191,8 @@ std::string why_not(const Spec& spec, const Obstacle& obstacle) {
       return "being fenced";
     case Kind::kLeaving:
       return "leaving the cluster";
+    case Kind::kUnguarded:
+      return "its watchdog is not armed, or too slow";
     case Kind::kDrained:
       return "drained";
     case Kind::kStandby:

@@ -22,6 +22,7 @@ struct Obstacle {
     kSuspended,  // its daemon acknowledges nothing
     kBeingFenced,
     kLeaving,
+    kUnguarded,
     kDrained,
     kStandby,
     kFailedTooOften,

@@ -43,6 +43,12 @@ TEST(Placement, PassesOverPlacesThatCannotTakeAGroup) {
       {"on standby", [](Cluster& c) { c.has_duty(node(2), Duty::kStandby); }},
       {"drained", [](Cluster& c) { c.has_duty(node(2), Duty::kDrained); }},
       {"its daemon does not answer", [](Cluster& c) { c.suspends(node(2)); }},
+      {"its watchdog is not armed, or too slow",
+       [](Cluster& c) {
+         c.spec.timing.watchdog = 5s;
+         for (const NodeId id : {node(1), node(2), node(3)}) c.node_state(id).watchdog = 5s;
+         c.node_state(node(2)).watchdog = 6s;
+       }},
       {"leaving the cluster", [](Cluster& c) { c.node_state(node(2)).leaving = true; }},
       {"being fenced", [](Cluster& c) { c.node_state(node(2)).fences[node(1)] = FenceOrder{}; }},
       {"not a member at present", [](Cluster& c) { c.stands(node(2), Standing::kSettled); }},

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/digest.h"
+#include "base/duration_text.h"
 #include "core/record/events.h"
 
 namespace komainu::core {
@@ -250,6 +251,18 @@ struct Recorder {
     ++node.version;
     node_event(effects, Severity::kInfo, EventKind::kNode, context.cause, context.from,
                name_of(state, context.from) + " is leaving the cluster");
+  }
+
+  void operator()(const Watchdog& watchdog) {
+    NodeState& node = state.nodes.at(context.from);
+    if (node.watchdog == watchdog.timeout) return;
+    node.watchdog = watchdog.timeout;
+    ++node.version;
+    const bool guarded = state.spec->guarded_by(node.watchdog);
+    const std::string what = name_of(state, context.from) + "'s watchdog is " +
+                             (node.watchdog ? "armed: " + duration_text(*node.watchdog) : "not armed");
+    node_event(effects, guarded ? Severity::kInfo : Severity::kAlarm, EventKind::kNode, context.cause,
+               context.from, guarded ? what : what + ": no group starts there");
   }
 
   void operator()(const Tick& tick) {

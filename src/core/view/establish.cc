@@ -140,6 +140,7 @@ struct Merge {
         ++node.version;
         node.since = state.clock;
       }
+      if (incarnation != node.incarnation) node.watchdog.reset();
       node.standing = standing;
       node.incarnation = incarnation;
       node.suspended = false;
