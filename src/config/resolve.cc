@@ -163,6 +163,8 @@ void Resolver::name_nodes() {
     node.id = id;
     node.name = draft.keys.name;
     for (const IpAddress& link : draft.keys.links) node.links.push_back(link.text());
+    if (const auto& device = draft.keys.watchdog ? draft.keys.watchdog : draft_.cluster.keys.watchdog)
+      node.watchdog = *device;
     if (!draft.capacity.empty()) spec_.capacity[id] = draft.capacity;
     nodes_[node.name] = id;
     free.take(id);

@@ -46,6 +46,12 @@ std::optional<Error> not_whole_seconds(const Duration& duration) {
   return Error{"must be whole seconds", {}};
 }
 
+std::optional<Error> watchdog_problem(const std::string& device) {
+  if (device.size() < 256 && (device.starts_with("/dev/") || device.starts_with("lab:/")))
+    return std::nullopt;
+  return Error{"must be a watchdog device", "\"/dev/watchdog\", or one of /dev/watchdog0, /dev/watchdog1 …"};
+}
+
 std::optional<Error> arbiter_problem(const ArbiterKeys& arbiter) {
   if (arbiter.address) return std::nullopt;
   return Error{"type \"qnetd\" needs `address`", R"(write { type = "qnetd", address = "…" })"};
@@ -69,7 +75,12 @@ const Declaration<ClusterKeys>& cluster_section() {
               "alert", &ClusterKeys::alert,
               "The shell command that is run on every alarm, on every node that sees it, for example to "
               "send a mail. It has 30 s, and in its environment KOMAINU_TEXT and, as names, KOMAINU_CLUSTER, "
-              "KOMAINU_NODE, KOMAINU_GROUP, KOMAINU_MONITOR.");
+              "KOMAINU_NODE, KOMAINU_GROUP, KOMAINU_MONITOR.")
+          .optional("watchdog", &ClusterKeys::watchdog,
+                    "The watchdog device of each node, /dev/watchdog if it is not named; it is used where "
+                    "[timing] `watchdog` is not zero. komainud "
+                    "must be the only one that opens it. Another one takes effect when komainud starts.",
+                    {.check = watchdog_problem});
   return declaration;
 }
 
@@ -83,7 +94,9 @@ const Declaration<NodeKeys>& node_section() {
           .optional("links", &NodeKeys::links,
                     "Its address on each network of the cluster, the same networks in the same order on all "
                     "nodes; the first that works is used. Two or more networks are recommended.",
-                    {.check = links_problem});
+                    {.check = links_problem})
+          .optional("watchdog", &NodeKeys::watchdog, "Its watchdog device, if it is not the cluster's.",
+                    {.check = watchdog_problem});
   return declaration;
 }
 
@@ -281,9 +294,10 @@ const Declaration<core::Timing>& timing_section() {
               "change of the membership.",
               {.min = 1s, .max = 10min})
           .optional("watchdog", &Timing::watchdog,
-                    "The timeout of the watchdog device that resets a node which could not stop its groups. "
-                    "This version "
-                    "feeds none: zero, and without fencing `drain` covers the stop of every group.",
+                    "The timeout of the watchdog device that resets a node which could not stop its groups, "
+                    "or whose daemon is gone. Takeover without fencing waits for it, and a node whose device "
+                    "cannot be set to this timeout or a shorter one starts no groups then. Zero: no device "
+                    "is used, and without fencing `drain` covers the stop of every group.",
                     {.min = 0s, .max = 10min, .check = not_whole_seconds})
           .optional(
               "drain", &Timing::drain,

@@ -21,12 +21,14 @@ struct ClusterKeys {
   std::string name;
   core::Profile profile = core::Profile::kLan;
   std::optional<std::string> alert;
+  std::optional<std::string> watchdog;
 };
 
 struct NodeKeys {
   std::string name;
   std::optional<std::uint32_t> id;  // as Corosync counts: from 1
   std::vector<IpAddress> links;
+  std::optional<std::string> watchdog;
 };
 
 struct QuorumKeys {

@@ -76,13 +76,14 @@ class Shower {
 
  private:
   void cluster() {
-    ClusterKeys keys{.name = spec_.cluster, .profile = spec_.profile, .alert = {}};
+    ClusterKeys keys{.name = spec_.cluster, .profile = spec_.profile, .alert = {}, .watchdog = {}};
     if (!spec_.alert_command.empty()) keys.alert = spec_.alert_command;
     objects_.push_back({"[cluster]", "[cluster]", lines_of(cluster_section(), keys)});
   }
 
   void node(const core::Node& node) {
-    NodeKeys keys{.name = node.name, .id = node.id.value + 1, .links = {}};
+    NodeKeys keys{.name = node.name, .id = node.id.value + 1, .links = {}, .watchdog = {}};
+    if (node.watchdog != core::Node{}.watchdog) keys.watchdog = node.watchdog;
     for (const std::string& link : node.links)
       if (const auto address = IpAddress::parse(link)) keys.links.push_back(*address);
     Lines lines = lines_of(node_section(), keys);

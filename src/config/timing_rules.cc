@@ -151,14 +151,6 @@ std::span<const TimingRule> timing_rules() {
        "a node begins to stop no later than when its lease is over, and the others start the group `drain` "
        "later; "
        "add fencing, or give the stop the time that it may take"},
-      {"no watchdog yet",
-       {},
-       kAtLeast,
-       {{kWatchdog}},
-       kSeveralNodes,
-       Each::kCluster,
-       Severity::kError,
-       "this version feeds no watchdog device: leave it out, and let drain cover the stop of every group"},
       {"address check within the start",
        {{kStartTimeout}},
        kLonger,
