@@ -70,6 +70,7 @@ Task<void> Loop::ready(int fd, Wait what) {
   Operation<> operation([&] { cancel.emit(boost::asio::cancellation_type::all); });
   watched.descriptor.async_wait(what, boost::asio::bind_cancellation_slot(
                                           cancel.slot(), [this, fd, &operation](boost::system::error_code) {
+                                            notice_pause();
                                             const auto it = watched_.find(fd);
                                             if (--it->second->waiters == 0) {
                                               it->second->descriptor.release();
@@ -150,6 +151,10 @@ void Loop::expire() {
       ++it;
       continue;
     }
+    if (notice_pause()) {
+      it = timers_.begin();
+      continue;
+    }
     auto entry = timers_.extract(it);
     entry.mapped()();
     it = timers_.begin();
@@ -160,9 +165,16 @@ void Loop::expire() {
 
 // ---- health
 
+bool Loop::notice_pause() {
+  if (!on_pause_ || since_beat() <= kPause || std::exchange(pause_noticed_, true)) return false;
+  on_pause_();
+  return true;
+}
+
 void Loop::beat() {
   const LocalTime now = boot_time();
   last_beat_ = now;
+  pause_noticed_ = false;
   beat_.set(now + kBeat, [this, due = now + kBeat] {
     delay_.add(boot_time() - due);
     beat();

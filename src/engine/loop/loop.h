@@ -78,6 +78,12 @@ class Loop final : public drivers::Clock, public drivers::Readiness {
   // a pause of the whole machine, or a handler that took long, it is the length of the pause, and whoever
   // depends on time (a lease) asks before it acts.
   Duration since_beat() const { return boot_time() - last_beat_; }
+  // Called once after each pause longer than kPause (the machine or this process stood still, or a handler
+  // took long), before the timers and the descriptors that became ready meanwhile are served.
+  static constexpr Duration kPause{250ms};
+  void on_pause(std::function<void()> call) { on_pause_ = std::move(call); }
+  // For whoever is called by the io_context itself. True when there was one.
+  bool notice_pause();
 
  private:
   using Wait = boost::asio::posix::stream_descriptor::wait_type;
@@ -103,6 +109,8 @@ class Loop final : public drivers::Clock, public drivers::Readiness {
   std::map<int, std::unique_ptr<Watched>> watched_;
   LocalTime last_beat_;
   LoopDelay delay_;
+  std::function<void()> on_pause_;
+  bool pause_noticed_ = false;
   Timer beat_;
 };
 

@@ -46,6 +46,27 @@ TEST(Loop, ATimerThatSetsItselfDoesNotStarveTheRest) {
   EXPECT_TRUE(loop.run_until([&] { return reading.done(); }, kPatience));
 }
 
+TEST(Loop, APauseIsToldBeforeWhatBecameReadyInItIsServed) {
+  Loop loop;
+  SocketPair pair;
+  std::string order;
+  loop.on_pause([&] { order += 'p'; });
+  Loop::Timer timer(loop);
+  Loop::Timer standstill(loop);
+  standstill.set_after(1ms, [&] {
+    std::this_thread::sleep_for(Loop::kPause + 50ms);
+    ASSERT_EQ(::write(pair.b.get(), "x", 1), 1);
+  });
+  timer.set_after(20ms, [&] { order += 't'; });
+  Background<void> reading(loop, [](Loop& on, int fd, std::string& said) -> Task<void> {
+    auto readable = on.readable(fd);
+    co_await readable;
+    said += 'r';
+  }(loop, pair.a.get(), order));
+  EXPECT_TRUE(loop.run_until([&] { return order.size() >= 3; }, kPatience));
+  EXPECT_TRUE(order == "prt" || order == "ptr") << order;
+}
+
 TEST(Loop, ACancelledTimerDoesNotFire) {
   Loop loop;
   bool fired = false, later = false;
