@@ -64,6 +64,11 @@ void about_nodes(Alarms& alarms, const Status& status) {
     if (node.suspended)
       say(alarms, Severity::kWarning,
           fmt::format("node {} is suspended: it has stopped acknowledging", node.name));
+    if (node.standing == Standing::kMember && !node.guarded)
+      say(alarms, Severity::kAlarm,
+          fmt::format("node {} starts no group: its watchdog is {}", node.name,
+                      node.watchdog ? "slower than [timing] watchdog allows" : "not armed"),
+          fmt::format("`journalctl -u komainud` on {} says why", node.name));
     about_links(alarms, status, node);
   }
 }

@@ -113,6 +113,8 @@ NodeView node_view(const core::State& state, const Position& position, const cor
   view.duty = known->duty;
   view.fences = open_fences(state, *known);
   view.fence_failures = known->fence_failures;
+  view.watchdog = known->watchdog;
+  view.guarded = state.spec->guarded_by(known->watchdog);
   for (const auto& [id, group] : state.groups)
     if (group.at.contains(core::Spec::place_of(node.id))) view.groups.push_back(name_of(*state.spec, id));
   const core::Row& judged = core::judge(state, core::Spec::place_of(node.id));

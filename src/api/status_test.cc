@@ -79,6 +79,20 @@ TEST(Status, ShowsALinkThatOneSideReportsOnBothNodes) {
               Contains(says(Severity::kWarning, "link 1 between node1 (192.168.50.1) and node2 is down")));
 }
 
+TEST(Status, ShowsEachWatchdogAndAlarmsWhereOneIsCountedOnAndMissing) {
+  Cluster cluster(3);
+  cluster.spec.timing.watchdog = 10s;
+  cluster.node_state(node(1)).watchdog = 10s;
+  cluster.node_state(node(2)).watchdog = 16s;
+  const Status shown = status(cluster.state(), kEstablished);
+  EXPECT_EQ(shown.nodes[0].watchdog, Duration{10s});
+  EXPECT_TRUE(shown.nodes[0].guarded);
+  EXPECT_FALSE(shown.nodes[2].guarded);
+  EXPECT_THAT(shown.alarms,
+              ElementsAre(says(Severity::kAlarm, "node node2 starts no group: its watchdog is slower"),
+                          says(Severity::kAlarm, "node node3 starts no group: its watchdog is not armed")));
+}
+
 TEST(Status, PutsWhatIsMostUrgentFirst) {
   Cluster cluster(2);
   const core::Group& db = cluster.group("db");

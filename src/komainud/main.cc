@@ -28,6 +28,7 @@
 #include "engine/services/netlink.h"
 #include "engine/services/systemd.h"
 #include "engine/spawner/spawner.h"
+#include "engine/watchdog/feeder.h"
 #include "komainud/backend.h"
 #include "komainud/identity.h"
 #include "wire/wire.h"
@@ -126,10 +127,12 @@ class Daemon {
     channel_ = make_channel(*spec, self);
     if (Result<void> kept = stamp_.open(); !kept) warn(kept.error());
     // Alone there is nobody who could have taken over meanwhile.
-    const std::optional<LocalTime> last_flow = spec->nodes.size() > 1 ? stamp_.read() : std::nullopt;
+    const std::optional<engine::Flow> last_flow = spec->nodes.size() > 1 ? stamp_.read() : std::nullopt;
     node_ = std::make_unique<engine::Node>(parts(services, last_flow), self, boot_, spec,
                                            stored ? std::move(*stored) : core::Durable{});
+    loop_.on_pause([this] { node_->was_paused(); });
     alert_ = std::make_unique<engine::Alert>(services);
+    watch_over(*spec);
     Backend backend(*node_, *channel_, registry_, events_, [this] { return counters(); });
     api::ServerOptions server_options;
     server_options.path = options_.socket;
@@ -149,6 +152,7 @@ class Daemon {
     });
     notify_.ready();
     beat();
+    beat_watchdog();
     loop_.run();
   }
 
@@ -168,17 +172,51 @@ class Daemon {
     return need(channel::make_corosync({.self = self, .cluster = spec.cluster}));
   }
 
-  engine::NodeParts parts(const drivers::Services& services, std::optional<LocalTime> last_flow) {
+  engine::NodeParts parts(const drivers::Services& services, std::optional<engine::Flow> last_flow) {
     return {.loop = loop_,
             .channel = *channel_,
             .services = services,
             .write_store = [this](const core::Durable& durable,
                                   const std::function<void(bool)>& done) { store(durable, done); },
             .keep = [this](std::string record) { keep(std::move(record)); },
-            .publish_config = [this](const core::Spec& spec) { publish(spec); },
+            .publish_config =
+                [this](const core::Spec& spec) {
+                  publish(spec);
+                  watchdog_->want(spec.timing.watchdog);
+                },
             .tell = [this](const core::Event& event) { tell(event); },
             .last_flow = last_flow,
-            .flowed = [this](LocalTime at) { stamp_.flowed(at); }};
+            .flowed = [this](const engine::Flow& flow) { stamp_.flowed(flow); },
+            .prepare = [this](const core::Spec& spec) { return watchdog_->prepare(spec.timing.watchdog); }};
+  }
+
+  // That it is fed from here proves that the loop lives; what else must hold is asked of the node.
+  void watch_over(const core::Spec& spec) {
+    watchdog_.emplace(engine::FeederParts{
+        .open = [this] { return engine::open_watchdog(watchdog_path()); },
+        .idle = [this] { return node_->idle(); },
+        .tell = [this](std::optional<Duration> timeout) { node_->guarded(timeout); },
+        .alarm =
+            [this](const Error& error) {
+              tell({.severity = core::Severity::kAlarm,
+                    .kind = core::EventKind::kNode,
+                    .cause = {},
+                    .node = node_->replica().self(),
+                    .group = {},
+                    .monitor = {},
+                    .text = error.help.empty() ? error.what : error.what + ": " + error.help});
+            },
+        .log = journal_});
+    watchdog_->require([this](LocalTime now) { return node_->runs_against_its_right(now); });
+    watchdog_->want(spec.timing.watchdog);
+  }
+  std::string watchdog_path() const {
+    const core::Replica& replica = node_->replica();
+    const core::Node* self = replica.state().spec->node(replica.self());
+    return self ? self->watchdog : std::string();
+  }
+  void beat_watchdog() {
+    feed_.set_after(watchdog_->beat(loop_.now()), [this] { beat_watchdog(); });
   }
 
   void store(const core::Durable& durable, std::function<void(bool)> done) {
@@ -283,8 +321,13 @@ class Daemon {
   void leave() {
     notify_.stopping();
     hold_.cancel();
-    if (!began_) return loop_.stop();
+    if (!began_) {
+      watchdog_->end();
+      return loop_.stop();
+    }
     node_->leave(kLeavePatience, [this] {
+      feed_.cancel();
+      watchdog_->end();
       if (node_->replica().holds().empty()) stamp_.remove();
       channel_->stop();
       loop_.stop();
@@ -319,7 +362,9 @@ class Daemon {
   std::unique_ptr<channel::Channel> channel_;
   std::unique_ptr<engine::Node> node_;
   std::unique_ptr<engine::Alert> alert_;
+  std::optional<engine::WatchdogFeeder> watchdog_;
   engine::Loop::Timer beat_{loop_};
+  engine::Loop::Timer feed_{loop_};
   engine::Loop::Timer hold_{loop_};
   bool began_ = false;
   std::vector<std::string> held_by_;

@@ -57,7 +57,9 @@ struct NodeView {
   std::vector<LinkView> links;
   std::vector<FenceView> fences;  // open
   std::uint32_t fence_failures = 0;
-  std::vector<std::string> groups;  // active here in whatever way
+  std::optional<Duration> watchdog;  // armed: its timeout
+  bool guarded = true;               // false: its watchdog is counted on, and is not armed or too slow
+  std::vector<std::string> groups;   // active here in whatever way
   template <class Self, class Io>
   static void fields(Self& self, Io& io) {
     io("name", self.name);
@@ -72,6 +74,8 @@ struct NodeView {
     io("links", self.links);
     io("fences", self.fences);
     io("fence_failures", self.fence_failures);
+    io("watchdog_us", self.watchdog);
+    io("guarded", self.guarded);
     io("groups", self.groups);
   }
 };

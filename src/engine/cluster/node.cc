@@ -61,9 +61,13 @@ Node::Node(NodeParts parts, NodeId self, std::uint64_t boot, core::SpecPtr spec,
 void Node::begin_replica() {
   if (!stored_.spec) stored_.spec = spec_;
   replica_ = std::make_unique<core::Replica>(
-      core::ReplicaOptions{
-          .self = self_, .incarnation = new_incarnation(), .boot = boot_, .last_flow = parts_.last_flow},
+      core::ReplicaOptions{.self = self_,
+                           .incarnation = new_incarnation(),
+                           .boot = boot_,
+                           .last_flow = parts_.last_flow ? std::optional(parts_.last_flow->at) : std::nullopt,
+                           .lease_until = parts_.last_flow ? parts_.last_flow->lease_until : std::nullopt},
       spec_, stored_);
+  if (watchdog_) feed(core::Observed{core::Fact{core::Watchdog{watchdog_}}, {}});
   keep(Began{self_, replica_->incarnation(), boot_, wire::encode(stored_)});
   tell_quorum_device();
 }
@@ -131,30 +135,48 @@ void Node::schedule() {
 }
 
 void Node::drain() {
+  parts_.loop.notice_pause();
   if (begins_again_) begin_again();
   for (int taken = 0; taken < kInputsAtOnce && !inputs_.empty() && !begins_again_; ++taken) {
     const core::Input input = std::move(inputs_.front());
     inputs_.pop_front();
     if (std::holds_alternative<core::Timer>(input)) timer_waits_ = false;
     if (refuses(input)) break;
-    core::Effects effects = replica_->step(parts_.loop.now(), input);
-    note_flow(input);
-    if (replica_->phase() == core::Phase::kEstablished && replica_->view() != kept_view_) {
-      kept_view_ = replica_->view();
-      keep(Established{wire::encode(replica_->state())});
-    }
-    note_request(input);
-    for (core::Effect& effect : effects) {
-      const bool also_outside =
-          std::holds_alternative<core::Answer>(effect) || std::holds_alternative<core::Yield>(effect);
-      if (!out_ || also_outside) std::visit([&](auto& what) { apply(what); }, effect);
-    }
-    answer_for_lost_view();
+    take_input(input);
     if (begins_again_) begin_again();
   }
   if (replica_->phase() == core::Phase::kEstablished && !out_) executor_.follow(replica_->state());
   check_leaving();
   if (!inputs_.empty() && !begins_again_) schedule();
+}
+
+void Node::take_input(const core::Input& input) {
+  core::Effects effects = replica_->step(parts_.loop.now(), input);
+  note_flow(input);
+  if (replica_->phase() == core::Phase::kEstablished && replica_->view() != kept_view_) {
+    kept_view_ = replica_->view();
+    keep(Established{wire::encode(replica_->state())});
+  }
+  note_request(input);
+  for (core::Effect& effect : effects) {
+    const bool also_outside =
+        std::holds_alternative<core::Answer>(effect) || std::holds_alternative<core::Yield>(effect);
+    if (!out_ || also_outside) std::visit([&](auto& what) { apply(what); }, effect);
+  }
+  answer_for_lost_view();
+}
+
+std::optional<std::string> Node::runs_against_its_right(LocalTime now) const {
+  if (idle()) return std::nullopt;
+  if (const auto group = executor_.failed_to_yield(now))
+    return "this node had to stop " + *group + " and could not";
+  if (!replica_->may_run(now)) return "the lease has run out, and not everything is known to be stopped";
+  return std::nullopt;
+}
+
+void Node::guarded(std::optional<Duration> watchdog) {
+  watchdog_ = watchdog;
+  feed(core::Observed{core::Fact{core::Watchdog{watchdog}}, {}});
 }
 
 // A snapshot that cannot be trusted: this node starts over, as if it had missed the message. It stays out of
@@ -203,7 +225,7 @@ void Node::note_flow(const core::Input& input) {
   const auto* delivered = std::get_if<core::Delivered>(&input);
   if (!delivered || delivered->message.from != self_ || replica_->phase() != core::Phase::kEstablished)
     return;
-  parts_.last_flow = parts_.loop.now();
+  parts_.last_flow = Flow{parts_.loop.now(), replica_->lease_until()};
   parts_.flowed(*parts_.last_flow);
 }
 
@@ -435,7 +457,11 @@ void Node::drop_reports_of(const std::set<GroupId>& groups, std::size_t among) {
 }
 
 void Node::apply(core::SpecProposed& proposed) {
-  if (std::optional<std::string> why = executor_.refuse(*proposed.spec)) {
+  std::optional<std::string> why = executor_.refuse(*proposed.spec);
+  if (!why) {
+    if (const Result<void> ready = parts_.prepare(*proposed.spec); !ready) why = ready.error().what;
+  }
+  if (why) {
     feed(core::Stored{proposed.token, false});
     feed(core::Observed{core::Fact{core::ConfigRefuse{proposed.spec->version, *why}}, {}});
   } else {

@@ -24,6 +24,7 @@
 #include "engine/cluster/snapshot_guard.h"
 #include "engine/cluster/stream_record.h"
 #include "engine/executor/executor.h"
+#include "engine/files/flow_stamp.h"
 #include "engine/loop/loop.h"
 
 namespace komainu::engine {
@@ -43,8 +44,12 @@ struct NodeParts {
   DriverTypes types{};
   // When the stream last flowed, to an earlier run in this boot; kept up to date, and told, as it flows.
   // Unset: that is not known.
-  std::optional<LocalTime> last_flow = {};
-  std::function<void(LocalTime)> flowed = [](LocalTime) {};
+  std::optional<Flow> last_flow = {};
+  std::function<void(const Flow&)> flowed = [](const Flow&) {};
+  // Makes this node ready for a configuration that may become active; an error when it cannot hold it.
+  std::function<Result<void>(const core::Spec&)> prepare = [](const core::Spec&) -> Result<void> {
+    return {};
+  };
 };
 
 class Node {
@@ -65,6 +70,17 @@ class Node {
   // and when nobody can be waiting any more.
   void submit(core::Request request, std::function<void(core::Answer)> answer);
 
+  // Nothing runs here, as probed, and nothing is started or stopped.
+  bool idle() const { return replica_->holds().empty() && executor_.idle(); }
+  // Why the watchdog must not be fed: something runs here, or may, that must not any more. Unset: it may be.
+  std::optional<std::string> runs_against_its_right(LocalTime now) const;
+  // What the others count on when they wait for the end of this node's lease.
+  void guarded(std::optional<Duration> watchdog);
+  // This machine or this process stood still: who has to yield does so before anything else happens.
+  void was_paused() {
+    if (timer_.armed()) take_input(core::Timer{});
+  }
+
   const core::Replica& replica() const { return *replica_; }
   std::map<std::string, std::uint64_t> counters() const;
 
@@ -72,6 +88,7 @@ class Node {
   void feed(core::Input input);
   void schedule();
   void drain();
+  void take_input(const core::Input& input);
   drivers::Task<void> watch_channel();
   void keep(decltype(StreamRecord::what) what);
   void note_flow(const core::Input& input);
@@ -128,7 +145,7 @@ class Node {
   bool begins_again_ = false;  // with a new replica, once no fence of the old one acts any more
   bool out_ = false;           // takes no part any more
   bool held_ = false;
-  bool begin_again_ = false;
+  std::optional<Duration> watchdog_;
   Loop::Timer timer_;
   drivers::Run<void> channel_watch_;
   core::ViewId kept_view_;

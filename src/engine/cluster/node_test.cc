@@ -291,5 +291,29 @@ TEST(Node, TakesNoPartInAnotherCluster) {
   EXPECT_NE(bench.node.replica().phase(), core::Phase::kEstablished);
 }
 
+TEST(Node, MayFeedTheWatchdogOnlyWhileNothingRunsHereOrMayRunAgainstItsRight) {
+  NodeBench& bench = bench_of();
+  things()["web/service"].runs = true;
+  things()["web/service"].watch.ends_at_once = true;
+  EXPECT_FALSE(bench.node.idle()) << "nobody has looked yet";
+  bench.is_established();
+  ASSERT_TRUE(bench.until([&] {
+    const auto& holds = bench.node.replica().holds();
+    return holds.contains(kWeb) && holds.at(kWeb) == core::Activity::kOnline;
+  }));
+  EXPECT_EQ(bench.node.runs_against_its_right(bench.loop.now()), std::nullopt) << "alone there is no lease";
+  bench.asks_to_stop();
+  ASSERT_TRUE(bench.until([&] { return bench.node.idle(); }));
+}
+
+TEST(Node, WithoutALeaseNothingMayRunUntilItIsKnownThatNothingDoes) {
+  NodeBench& bench = bench_of(NodeSet{kHere, NodeId{2}, NodeId{3}});
+  EXPECT_THAT(bench.node.runs_against_its_right(bench.loop.now()).value_or(""),
+              HasSubstr("the lease has run out"));
+  bench.node.start();
+  ASSERT_TRUE(bench.until([&] { return bench.node.idle(); }));
+  EXPECT_EQ(bench.node.runs_against_its_right(bench.loop.now()), std::nullopt);
+}
+
 }  // namespace
 }  // namespace komainu::engine

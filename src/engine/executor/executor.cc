@@ -10,7 +10,11 @@ Executor::Executor(NodeId self, const core::Spec& spec, const drivers::Services&
     : self_(self),
       services_(services),
       maker_(spec.nodes.at(self).name, services, types),
-      sink_(std::move(sink)),
+      sink_([this, tell = std::move(sink)](core::Fact fact) {
+        const auto* report = std::get_if<core::GroupReport>(&fact);
+        if (report && !report->activity) forget_yield(report->group);
+        tell(std::move(fact));
+      }),
       monitors_(self, maker_, sink_),
       fences_(maker_, services, sink_) {}
 
@@ -40,6 +44,7 @@ Result<std::set<GroupId>> Executor::configure(const core::Spec& spec) {
 }
 
 void Executor::let_go(GroupId id) {
+  forget_yield(id);
   auto node = groups_.extract(id);
   GroupRunner* runner = node.mapped().get();
   going_.push_back(std::move(node.mapped()));
@@ -70,6 +75,7 @@ GroupRunner* Executor::find(GroupId id) {
   return it == groups_.end() ? nullptr : it->second.get();
 }
 void Executor::execute(const core::Execute& execute) {
+  if (execute.order.kind != core::OrderKind::kStop) forget_yield(execute.group);
   if (GroupRunner* runner = find(execute.group)) runner->execute(execute.order);
 }
 void Executor::prepare(GroupId group) {
@@ -88,8 +94,18 @@ void Executor::fence(const core::Spec& spec, const core::ExecuteFence& fence) {
 }
 void Executor::yield() {
   for (auto& [id, runner] : groups_) {
-    if (runner->activity() || runner->busy()) runner->yield();
+    if (!runner->activity() && !runner->busy()) continue;
+    yielding_.try_emplace(id, services_.clock.now() + runner->longest_stop());
+    runner->yield();
   }
+}
+std::optional<std::string> Executor::failed_to_yield(LocalTime now) const {
+  for (const auto& [id, until] : yielding_) {
+    const GroupRunner& runner = *groups_.at(id);
+    const bool failed = runner.activity() == core::Activity::kUnsafe && !runner.busy();
+    if (failed || now > until) return runner.group().name;
+  }
+  return std::nullopt;
 }
 void Executor::give_up(const core::Spec& spec) {
   for (const auto& [id, group] : spec.groups) {

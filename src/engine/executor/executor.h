@@ -49,12 +49,15 @@ class Executor {
   void give_up(const core::Spec& spec);
   // Nothing runs here as far as is known, and nothing is done to a group.
   bool idle() const;
+  // A group that a yield should have stopped by now and that may still run; unset: there is none.
+  std::optional<std::string> failed_to_yield(LocalTime now) const;
   void follow(const core::State& state) { monitors_.follow(state); }
 
  private:
   GroupRunner* find(GroupId id);
   void let_go(GroupId id);
   void look();
+  void forget_yield(GroupId id) { yielding_.erase(id); }
 
   const NodeId self_;
   const drivers::Services services_;
@@ -62,7 +65,8 @@ class Executor {
   const Sink sink_;
   std::map<GroupId, std::unique_ptr<GroupRunner>> groups_;
   std::vector<std::unique_ptr<GroupRunner>> going_;
-  std::set<GroupId> unseen_;  // to be probed once all of `going_` have ended
+  std::set<GroupId> unseen_;               // to be probed once all of `going_` have ended
+  std::map<GroupId, LocalTime> yielding_;  // until when each of them has to have stopped
   MonitorRunner monitors_;
   FenceRunner fences_;
 };

@@ -168,6 +168,52 @@ TEST(Executor, AYieldStopsAlsoAGroupWhoseStartIsStillWaiting) {
   EXPECT_TRUE(bench.executor.idle());
 }
 
+TEST(Executor, SaysWhichGroupAYieldCouldNotStop) {
+  ExecutorBench bench;
+  testing::Thing& web = things()["web/service"];
+  web.watch.ends_at_once = true;
+  web.runs = true;
+  web.obeys_stop = false;
+  ASSERT_TRUE(bench.executor.configure(bench.spec));
+  ASSERT_TRUE(bench.until_reported(1));
+  EXPECT_EQ(bench.executor.failed_to_yield(bench.loop.now()), std::nullopt);
+  bench.executor.yield();
+  ASSERT_TRUE(bench.until_reported(2));
+  ASSERT_EQ(bench.reports()[1].activity, Activity::kUnsafe);
+  EXPECT_EQ(bench.executor.failed_to_yield(bench.loop.now()), "web");
+  web.obeys_stop = true;
+  bench.executor.yield();
+  ASSERT_TRUE(bench.until_reported(3));
+  EXPECT_EQ(bench.executor.failed_to_yield(bench.loop.now()), std::nullopt) << "it is stopped now";
+}
+
+TEST(Executor, WhatComesUpAgainAfterAYieldHasNotFailedToYield) {
+  ExecutorBench bench;
+  testing::Thing& web = things()["web/service"];
+  web.watch.ends_at_once = true;
+  web.runs = true;
+  ASSERT_TRUE(bench.executor.configure(bench.spec));
+  ASSERT_TRUE(bench.until_reported(1));
+  bench.executor.yield();
+  ASSERT_TRUE(bench.until_reported(2));
+  web.runs = true;
+  bench.executor.probe(kWeb);
+  ASSERT_TRUE(bench.until_reported(3));
+  EXPECT_EQ(bench.executor.failed_to_yield(bench.loop.now() + 3600s), std::nullopt);
+}
+
+TEST(Executor, AYieldThatHangsHasFailedOnceItsTimeIsOver) {
+  ExecutorBench bench;
+  testing::Thing& web = things()["web/service"];
+  web.runs = true;
+  web.stop.closed = true;
+  ASSERT_TRUE(bench.executor.configure(bench.spec));
+  ASSERT_TRUE(bench.until_reported(1));
+  bench.executor.yield();
+  EXPECT_EQ(bench.executor.failed_to_yield(bench.loop.now()), std::nullopt);
+  EXPECT_EQ(bench.executor.failed_to_yield(bench.loop.now() + 3600s), "web");
+}
+
 TEST(Executor, GivingUpStopsWhatCanBeMade) {
   ExecutorBench bench;
   bench.has_group(kMail, "mail").resources[0].type = "newer";

@@ -166,6 +166,12 @@ void GroupRunner::unwatch_all() {
 
 // ---- work
 
+Duration GroupRunner::longest_stop() const {
+  Duration longest{0};
+  for (const core::Resource& resource : group_.resources) longest += resource.stop_timeout + kProbeTimeout;
+  return longest;
+}
+
 Task<GroupRunner::Outcome> GroupRunner::run(Command command) {
   if (auto* begin_at = std::get_if<Start>(&command)) {
     auto work = start(begin_at->from);

@@ -53,6 +53,8 @@ class GroupRunner {
   // Something is done here, or waits until what was done before has ended.
   bool busy() const { return work_.running() || pending_.has_value(); }
   const core::Group& group() const { return group_; }
+  // A stop has ended by then, well or badly, if nothing hangs.
+  Duration longest_stop() const;
   // Ends all coroutines without touching the resources, and calls `done` once nothing of them acts. No
   // command may follow.
   void close(std::function<void()> done);

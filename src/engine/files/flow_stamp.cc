@@ -13,7 +13,10 @@ namespace komainu::engine {
 
 namespace {
 constexpr std::size_t kBootDigits = 16;
-constexpr std::size_t kSize = kBootDigits + 1 + 20 + 1;
+constexpr std::size_t kTimeDigits = 20;
+constexpr std::size_t kSize = kBootDigits + 2 * (1 + kTimeDigits) + 1;
+// Longer than any lease that a configuration may name.
+constexpr Duration kLongestLease = 1h;
 
 std::optional<std::uint64_t> number(std::string_view digits, int base) {
   std::uint64_t value = 0;
@@ -23,20 +26,25 @@ std::optional<std::uint64_t> number(std::string_view digits, int base) {
 }
 }  // namespace
 
-std::string FlowStamp::text(LocalTime at) const {
-  return fmt::format("{:016x} {:020}\n", boot_, at.since_boot.count());
+std::string FlowStamp::text(const Flow& flow) const {
+  const Duration lease = flow.lease_until ? flow.lease_until->since_boot : Duration::zero();
+  return fmt::format("{:016x} {:020} {:020}\n", boot_, flow.at.since_boot.count(), lease.count());
 }
 
-std::optional<LocalTime> FlowStamp::read() const {
+std::optional<Flow> FlowStamp::read() const {
   const auto bytes = read_whole(path_, kSize);
   if (!bytes || !*bytes || (*bytes)->size() != kSize) return std::nullopt;
   const std::string_view all = **bytes;
   const auto boot = number(all.substr(0, kBootDigits), 16);
-  const auto at = number(all.substr(kBootDigits + 1, kSize - kBootDigits - 2), 10);
-  if (!boot || !at || *boot != boot_) return std::nullopt;
-  const LocalTime flowed{Duration{static_cast<std::int64_t>(*at)}};
-  if (flowed <= LocalTime{} || flowed > boot_time() || text(flowed) != all) return std::nullopt;
-  return flowed;
+  const auto at = number(all.substr(kBootDigits + 1, kTimeDigits), 10);
+  const auto lease = number(all.substr(kBootDigits + kTimeDigits + 2, kTimeDigits), 10);
+  if (!boot || !at || !lease || *boot != boot_) return std::nullopt;
+  Flow flow{.at{Duration{static_cast<std::int64_t>(*at)}}, .lease_until = {}};
+  if (*lease != 0) flow.lease_until = LocalTime{Duration{static_cast<std::int64_t>(*lease)}};
+  const LocalTime now = boot_time();
+  if (flow.at <= LocalTime{} || flow.at > now || text(flow) != all) return std::nullopt;
+  if (flow.lease_until && *flow.lease_until > now + kLongestLease) return std::nullopt;
+  return flow;
 }
 
 Result<void> FlowStamp::open() {
@@ -51,10 +59,10 @@ Result<void> FlowStamp::open() {
   return {};
 }
 
-void FlowStamp::flowed(LocalTime at) {
-  if (!file_ || at - written_ < kEvery) return;
-  written_ = at;
-  const std::string stamp = text(at);
+void FlowStamp::flowed(const Flow& flow) {
+  if (!file_ || flow.at - written_ < kEvery) return;
+  written_ = flow.at;
+  const std::string stamp = text(flow);
   [[maybe_unused]] const ssize_t n = ::pwrite(file_.get(), stamp.data(), stamp.size(), 0);
 }
 

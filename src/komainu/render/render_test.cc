@@ -73,6 +73,15 @@ MONITORS: 2 healthy
 )");
 }
 
+TEST_F(Screen, ShowsTheWatchdogsThatTheOthersCountOn) {
+  cluster_.spec.fencing.clear();
+  cluster_.spec.timing.watchdog = 10s;
+  cluster_.node_state(node(1)).watchdog = 10s;
+  const std::string shown = screen();
+  EXPECT_THAT(shown, HasSubstr("guest1 *  member    2/2 links, watchdog 10s  healthy\n"));
+  EXPECT_THAT(shown, HasSubstr("guest2    member    2/2 links, no watchdog   healthy\n"));
+}
+
 TEST_F(Screen, ShowsANodeThatIsLostAndWhatItHoldsBack) {
   cluster_.loses(node(2));
   cluster_.node_state(node(2)).fence_failures = 2;

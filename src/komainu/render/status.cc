@@ -71,11 +71,18 @@ Table::Cell standing(const api::NodeView& node) {
   return {};
 }
 
-Table::Cell links(const api::NodeView& node) {
-  const auto up = std::ranges::count_if(node.links, [](const auto& link) { return link.down_to.empty(); });
+// What joins it to the others, and what guards them from it.
+Table::Cell joined(const api::NodeView& node) {
   if (node.standing != core::Standing::kMember || node.links.empty()) return {"-", Colour::kDim};
+  const auto up = std::ranges::count_if(node.links, [](const auto& link) { return link.down_to.empty(); });
   const bool all = static_cast<std::size_t>(up) == node.links.size();
-  return {fmt::format("{}/{} links", up, node.links.size()), all ? Colour::kPlain : Colour::kYellow};
+  Table::Cell cell{fmt::format("{}/{} links", up, node.links.size()), all ? Colour::kPlain : Colour::kYellow};
+  if (node.watchdog) cell.text += ", watchdog " + duration_text(*node.watchdog);
+  if (!node.guarded) {
+    cell.text += node.watchdog ? " is too slow" : ", no watchdog";
+    cell.colour = Colour::kRed;
+  }
+  return cell;
 }
 
 Table::Cell verdict(const api::NodeView& node) {
@@ -95,7 +102,7 @@ std::string nodes(const api::Status& status, const Style& style) {
     table.row({{printable(node.name) + (node.self ? " *" : ""), Colour::kPlain},
                standing(node),
                {node.duty == core::Duty::kActive ? "" : std::string(word(node.duty)), Colour::kYellow},
-               links(node),
+               joined(node),
                verdict(node)});
   return heading(style, "NODES") + table.text(style);
 }
