@@ -2,13 +2,14 @@
 # Boots one server: the first process of a new PID, mount, UTS and IPC namespace becomes Debian's systemd on an
 # overlay of this machine's root. Started by the power switch as
 #
-#   nsenter --net=NETNS unshare -m -u -i -p -f --kill-child --propagation private boot_server.sh NAME DISK CGROUP
+#   nsenter --net=NETNS unshare -m -u -i -p -f --kill-child --propagation private boot_server.sh NAME DISK CGROUP WATCHDOG
 #
 # NAME is the host name, DISK a directory that keeps what the server writes (its disk, on a tmpfs of the lab), CGROUP
-# the server's own subtree of cgroup v2. What could reach out of the server is taken away: this machine's device
-# nodes (above all its watchdog and disks), sysrq and the sysctls that are not per network namespace.
+# the server's own subtree of cgroup v2, WATCHDOG the socket of its dead-man switch. What could reach out of the server
+# is taken away: this machine's device nodes (above all its watchdog and disks), sysrq and the sysctls that are not per
+# network namespace.
 set -eu
-name=$1 disk=$2 cgroup=$3
+name=$1 disk=$2 cgroup=$3 watchdog=$4
 
 # Joined before the cgroup namespace is made, so that this subtree is the server's cgroup root.
 echo 0 >"$cgroup/cgroup.procs"
@@ -82,6 +83,8 @@ mount --rbind "/proc/sys/net" proc/sys/net
 
 hostname "$name"
 mkdir run/lab
+: >run/lab/watchdog
+mount --bind "$watchdog" run/lab/watchdog
 pivot_root . mnt
 cd /
 umount -l /mnt

@@ -54,9 +54,17 @@ def kill(path, deadline=10.0):
     _await_event(path, "populated", False, deadline)
 
 
-def freeze(path, frozen, deadline=5.0):
-    (path / "cgroup.freeze").write_text("1" if frozen else "0")
-    _await_event(path, "frozen", frozen, deadline)
+def freeze(path, on, deadline=5.0):
+    (path / "cgroup.freeze").write_text("1" if on else "0")
+    _await_event(path, "frozen", on, deadline)
+
+
+def frozen(path):
+    """Whether it stands still, or is about to."""
+    try:
+        return (path / "cgroup.freeze").read_text().strip() == "1"
+    except FileNotFoundError:
+        return False
 
 
 def remove(path):

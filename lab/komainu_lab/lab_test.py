@@ -136,6 +136,44 @@ class Network(LabTest):
         self.assertTrue(self.reaches(self.first, self.second.plan.public6))
 
 
+class Watchdog(LabTest):
+    SAY = ("import socket, sys\n"
+           "s = socket.socket(socket.AF_UNIX); s.connect('/run/lab/watchdog')\n"
+           "for line in sys.argv[1:]: s.sendall(line.encode() + b'\\n')\n"
+           "print(s.makefile().readline().strip())\n")
+
+    def tearDown(self):
+        self.say("timeout 1000", "disarm")
+
+    def say(self, *lines):
+        return self.first.output("python3", "-c", self.SAY, *lines)
+
+    def test_resets_the_server_when_it_is_not_fed_also_after_its_owner_has_died(self):
+        self.first.write("/run/lab/this-boot", "")
+        fired, armed = self.first.watchdog()
+        self.assertIsNone(armed)
+        self.assertEqual(self.say("timeout 1000"), "ok 1000")
+        wait_for(lambda: self.first.watchdog()[0] == fired + 1, 10, "it fires")
+        wait_for(self.first.powered, 10, "the server is on again")
+        self.first.wait_booted()
+        self.assertFalse(self.first.path("/run/lab/this-boot").exists())
+        self.assertIsNone(self.first.watchdog()[1], "a new boot has not armed it")
+
+    def test_stands_still_with_a_frozen_server(self):
+        fired, _ = self.first.watchdog()
+        self.say("timeout 500")
+        self.first.freeze()
+        self.addCleanup(self.first.wait_booted)
+        self.addCleanup(self.first.thaw)
+        self.assertFalse(self.reaches(self.second, "10.77.1.99"), "which takes a second")
+        self.assertEqual(self.first.watchdog()[0], fired)
+        self.first.thaw()
+        wait_for(lambda: self.first.watchdog()[0] == fired + 1, 10, "it fires when the server goes on")
+
+    def test_says_what_it_did_not_understand(self):
+        self.assertIn("error expected", self.say("bark"))
+
+
 class PowerSwitch(LabTest):
     def tearDown(self):
         self.lab.power_fault(self.first, "none")

@@ -94,6 +94,9 @@ class Layout:
     def init_pid(self, name):
         return self.state / f"{name}.init"
 
+    def watchdog_socket(self, name):
+        return self.state / f"{name}.watchdog"
+
     @property
     def control_socket(self):
         return self.state / "power.sock"

@@ -9,6 +9,7 @@ the lab itself. One request per connection, one line each way:
 and on the Unix socket also
 
     cut PLUG NETWORK, mend PLUG NETWORK, fault PLUG none|hung|refuses|lies, stay, shutdown
+    watchdog PLUG [reset|off]     what the server's watchdog does when it fires  →  ok TIMES disarmed|armed MILLISECONDS
 
 The faults are those of a real fencing device, and only the TCP side shows them: *hung* never answers, *refuses*
 answers with an error, *lies* says that it was done and did nothing.
@@ -25,7 +26,7 @@ import socket
 import subprocess
 import sys
 
-from . import cgroup, layout as layouts, namespaces, network, teardown
+from . import cgroup, dead_man, layout as layouts, namespaces, network, teardown
 from .waiting import wait_for
 
 BOOT_SCRIPT = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "boot_server.sh")
@@ -46,6 +47,13 @@ class Machine:
         self.fault = "none"
         self.claimed = "on"  # what a lying switch last said
         self._process = None
+        self.watchdog = dead_man.DeadManSwitch(layout.watchdog_socket(name), self._cgroup, self._watchdog_fires)
+
+    async def _watchdog_fires(self, action):
+        async with self.lock:
+            await asyncio.to_thread(self.power_off)
+            if action == "reset":
+                await asyncio.to_thread(self.power_on)
 
     def powered(self):
         return cgroup.populated(self._cgroup)
@@ -54,6 +62,7 @@ class Machine:
         """First the cables, so that nobody hears a dying server's FINs, then every process of it at once."""
         self._set_ports(powered=False)
         cgroup.kill(self._cgroup)
+        self.watchdog.power_off()
         if self._process:
             self._process.wait()
             self._process = None
@@ -70,7 +79,8 @@ class Machine:
         with open(layout.console(name), "ab") as console:
             self._process = subprocess.Popen(
                 ["nsenter", f"--net={layout.netns_path(name)}", "unshare", "-m", "-u", "-i", "-p", "-f", "--kill-child",
-                 "--propagation", "private", BOOT_SCRIPT, name, str(layout.disk(name)), str(self._cgroup)],
+                 "--propagation", "private", BOOT_SCRIPT, name, str(layout.disk(name)), str(self._cgroup),
+                 str(layout.watchdog_socket(name))],
                 stdin=subprocess.DEVNULL, stdout=console, stderr=console, start_new_session=True)
         children = f"/proc/{self._process.pid}/task/{self._process.pid}/children"
 
@@ -112,6 +122,8 @@ class PowerSwitch:
         listener.bind((self._layout.power, layouts.POWER_PORT))
         await asyncio.start_server(lambda r, w: self._answer(r, w, trusted=False), sock=listener)
         await asyncio.start_unix_server(lambda r, w: self._answer(r, w, trusted=True), path=self._layout.control_socket)
+        for machine in self._machines.values():
+            await machine.watchdog.serve()
 
     async def _answer(self, reader, writer, trusted):
         try:
@@ -166,6 +178,13 @@ class PowerSwitch:
                         raise ValueError(f"no network '{value}'; there are {', '.join(layouts.NETWORKS)}")
                     machine.set_cable(value, plugged=action == "mend")
             return "ok"
+        if action == "watchdog":
+            watchdog = self._machine(words[1]).watchdog
+            if len(words) > 2:
+                if words[2] not in dead_man.ACTIONS:
+                    raise ValueError(f"no action '{words[2]}' of a watchdog; there are {', '.join(dead_man.ACTIONS)}")
+                watchdog.action = words[2]
+            return f"ok {watchdog.state()}"
         return await self._power(action, words[1] if len(words) > 1 else None)
 
     def _machine(self, plug):

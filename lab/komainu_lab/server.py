@@ -164,6 +164,17 @@ class Server:
     def thaw(self):
         cgroup.freeze(self.cgroup, False)
 
+    # Its watchdog (dead_man.py).
+
+    def watchdog(self):
+        """How often it fired, and its timeout in seconds, or None while it is not armed."""
+        fired, armed, *milliseconds = power_switch.request(self._layout, f"watchdog {self.name}").split()
+        return int(fired), int(milliseconds[0]) / 1000 if armed == "armed" else None
+
+    def watchdog_action(self, action):
+        """`reset`, as it is, or `off`: the server stays off when its watchdog fires."""
+        power_switch.request(self._layout, f"watchdog {self.name} {action}")
+
     # Clock.
 
     def shift_clock(self, seconds):
