@@ -63,9 +63,11 @@ class Lab:
         if self._secret:
             (self.layout.state / "secret").write_text(self._secret)
         self._progress("making the networks")
-        self._switch = subprocess.Popen(
-            ["/usr/bin/python3", "-m", "komainu_lab.power_switch", self.layout.run], cwd=SOURCE / "lab",
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True)
+        # Its own standard error: who waits for the end of ours, as a shell's $(… 2>&1), does not wait for the lab's.
+        with open(self.layout.state / "power.log", "w", encoding="utf-8") as log:
+            self._switch = subprocess.Popen(
+                ["/usr/bin/python3", "-m", "komainu_lab.power_switch", self.layout.run], cwd=SOURCE / "lab",
+                stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True, start_new_session=True)
         answer = self._switch.stdout.readline().strip()
         if answer != "ready":
             raise RuntimeError(f"the lab could not be made: {answer or 'its power switch died'}")
