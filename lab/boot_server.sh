@@ -49,6 +49,9 @@ if ! [ -s "$disk/upper/etc/hostname" ]; then
     ln -sf /dev/null "etc/systemd/system-generators/${generator##*/}"
   done
   : >etc/fstab
+  # The lab has no name server. fence-agents look their own host name up, and would wait 10 s for this machine's to answer.
+  rm -f etc/resolv.conf
+  : >etc/resolv.conf
   tr -d - </proc/sys/kernel/random/uuid >etc/machine-id
   echo "$name" >etc/hostname
 fi
@@ -80,6 +83,10 @@ ln -s /proc/self/fd/1 dev/stdout
 ln -s /proc/self/fd/2 dev/stderr
 [ ! -e proc/sysrq-trigger ] || mount --bind dev/null proc/sysrq-trigger
 mount --rbind "/proc/sys/net" proc/sys/net
+
+# What all servers of the lab see, as they would a disk on a storage network.
+mkdir -p "${disk%/*}/shared" srv/shared
+mount --bind "${disk%/*}/shared" srv/shared
 
 hostname "$name"
 mkdir run/lab

@@ -3,7 +3,7 @@
                  client (10.77.2.100), gateway (10.77.2.254)
     public        ────┬─────────────────┬──────────────────┬────      10.77.2.0/24, fd77:2::/64
                       │ eth1            │ eth1             client
-                   guest1            guest2   …            power switch 10.77.1.250:7700
+                   guest1            guest2   …            power switch 10.77.1.250:7700, BMCs 10.77.1.201 …
                       │ eth0            │ eth0             arbiter 10.77.1.40, if there is one
     interconnect  ────┴─────────────────┴──────────────────┴────      10.77.1.0/24
 
@@ -20,6 +20,7 @@ NETWORKS = ("interconnect", "public")
 INTERFACE = {"interconnect": "eth0", "public": "eth1"}
 PORT_PREFIX = {"interconnect": "ic", "public": "pub"}
 POWER_PORT = 7700
+LEDGER_PORT = 7000
 MOST_SERVERS = 5
 ARBITER = "arbiter"
 _ARBITER_NUMBER = 30  # beyond every server's
@@ -42,9 +43,17 @@ class ServerPlan:
     def public6(self):
         return f"fd77:2::{10 + self.number}"
 
+    @property
+    def bmc(self):
+        return f"10.77.1.{200 + self.number}"
+
     def port(self, network):
         """The name of the switch port that this server's cable of `network` is plugged into."""
         return f"{PORT_PREFIX[network]}-{self.name}"
+
+    def relay_port(self, network):
+        """What takes the port's place in the switch while the cable is delayed (relay.py)."""
+        return f"d-{self.port(network)}"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -88,6 +97,11 @@ class Layout:
     def disk(self, name):
         return self.state / "disks" / name
 
+    @property
+    def shared(self):
+        """What every server sees as /srv/shared: the disk of a storage network, which loses power with no server."""
+        return self.state / "disks" / "shared"
+
     def console(self, name):
         return self.state / f"{name}.console"
 
@@ -111,12 +125,23 @@ class Layout:
     def all_netns(self):
         return [self.netns(name) for name in (*(machine.name for machine in self.machines), "switch", "client", "power")]
 
+    def bmc_netns(self, name):
+        return self.netns(f"bmc-{name}")
+
+    @property
+    def possible_netns(self):
+        return [*self.all_netns, *map(self.bmc_netns, self.server_names)]
+
     @property
     def cgroup(self):
         return pathlib.Path(self.cgroup_root) / self.run
 
     def server_cgroup(self, name):
         return self.cgroup / name
+
+    def tool_cgroup(self, name):
+        """Of a process of the lab beside the servers, such as a BMC: it ends with the lab, however that ends."""
+        return self.cgroup / f"tool-{name}"
 
     def save(self):
         text = json.dumps({"run": self.run, "servers": self.server_names, "cgroup_root": self.cgroup_root,
