@@ -12,7 +12,7 @@ import signal
 import subprocess
 import sys
 
-from . import cgroup, layout as layouts, network, power_switch, shell, teardown
+from . import cgroup, layout as layouts, network, power_switch, relay, shell, teardown
 from .server import Server
 
 SOURCE = pathlib.Path(__file__).resolve().parent.parent.parent
@@ -38,6 +38,7 @@ class Lab:
         self._secret = secret
         self._progress = progress
         self._switch = None
+        self._relays = []
         self.layout = None
         self.servers = []
         self.arbiter = None
@@ -89,6 +90,7 @@ class Lab:
     def stop(self):
         """Takes everything down. A second Ctrl-C does not leave anything behind: the power switch has its own session."""
         if self._switch:
+            self._stop_relays()
             self._switch.stdin.close()
             self._switch.wait(timeout=60)
             rest = self._switch.stdout.read().strip()
@@ -129,20 +131,42 @@ class Lab:
         power_switch.request(self.layout, f"cut {server.name} {network_name}")
 
     def mend(self, server=None, network_name=None):
-        """Plugs a cable back in; without arguments every cable, and ends all loss of traffic."""
+        """Plugs a cable back in; without arguments every cable, and ends all loss and delay of traffic."""
         for one in [server] if server else self._machines:
             for name in [network_name] if network_name else layouts.NETWORKS:
                 power_switch.request(self.layout, f"mend {one.name} {name}")
         if server is None:
             network.Filter(self.layout).clear()
+            self._stop_relays()
+
+    def _stop_relays(self):
+        while self._relays:
+            self._relays.pop().stop()
 
     def drop(self, sender, receiver, network_name):
         """What `sender` sends to `receiver` is lost; the links stay up, and the other direction works."""
-        network.Filter(self.layout).drop(sender.name, receiver.name, network_name)
+        network.Filter(self.layout).drop([(sender.name, receiver.name)], [network_name])
+
+    def separate(self, pairs, networks=layouts.NETWORKS):
+        """Nothing passes between the two servers of each pair any more, from one moment to the next."""
+        both_ways = [(one.name, other.name) for pair in pairs for one, other in (pair, pair[::-1])]
+        network.Filter(self.layout).drop(both_ways, networks)
 
     def isolate(self, server, network_name):
         """All traffic of the server on one network is lost; its link stays up."""
-        network.Filter(self.layout).isolate(server.name, network_name)
+        network.Filter(self.layout).harm(server.name, network_name)
+
+    def lose(self, server, network_name, percent):
+        """Of the server's traffic on one network each frame is lost with this probability."""
+        network.Filter(self.layout).harm(server.name, network_name, f"numgen random mod 100 < {percent}")
+
+    def black_hole(self, server, network_name, largest):
+        """Frames that carry more than `largest` bytes are lost without a word; small ones, such as a ping, pass."""
+        network.Filter(self.layout).harm(server.name, network_name, f"meta length > {largest}")
+
+    def delay(self, server, network_name, delay_ms, jitter_ms=0):
+        """All traffic of the server on one network arrives later, each way, in order."""
+        self._relays.append(relay.Relay(self.layout, server.plan, network_name, delay_ms, jitter_ms))
 
     def gateway_down(self):
         network.set_gateway(self.layout, False)

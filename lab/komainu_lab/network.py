@@ -64,37 +64,68 @@ def configure_server(layout, name):
 
 
 class Filter:
-    """Traffic lost between ports of the switches while every link stays up: one way, or all of one cable."""
+    """Traffic lost between ports of the switches while every link stays up. Rules add to each other until clear()."""
 
     def __init__(self, layout):
         self._layout = layout
 
-    def _add(self, rule):
+    def _add(self, rules):
+        """All of them take effect at once."""
+        lines = "\n".join(f"    {rule}" for rule in rules)
         _inside(self._layout.netns("switch"), "nft", "-f", "-", stdin=f"""
 table bridge lab {{
   chain forward {{
     type filter hook forward priority 0; policy accept;
-    {rule}
+{lines}
   }}
 }}
 """)
 
-    def drop(self, sender, receiver, network):
-        """What `sender` sends to `receiver` on `network` is lost; the other direction works."""
-        source = self._layout.server(sender).port(network)
-        target = self._layout.server(receiver).port(network)
-        self._add(f'iifname "{source}" oifname "{target}" drop')
+    def _port(self, name, network):
+        plan = self._layout.server(name)
+        return f'{{ "{plan.port(network)}", "{plan.relay_port(network)}" }}'
 
-    def isolate(self, name, network):
-        """Nothing reaches `name` on `network` nor comes from it, and its link stays up."""
-        port = self._layout.server(name).port(network)
-        self._add(f'iifname "{port}" drop')
-        self._add(f'oifname "{port}" drop')
+    def drop(self, pairs, networks):
+        """What the first of each pair sends to the second is lost; the other direction works."""
+        self._add(f"iifname {self._port(sender, network)} oifname {self._port(receiver, network)} drop"
+                  for sender, receiver in pairs for network in networks)
+
+    def harm(self, name, network, what=""):
+        """Of all that `name` sends or receives on `network`, what nft's expression matches is lost; by default all."""
+        self._add(f"{direction} {self._port(name, network)} {what} drop" for direction in ("iifname", "oifname"))
 
     def clear(self):
         _inside(self._layout.netns("switch"), "nft", "flush", "ruleset")
 
 
+def add_appliance(layout, netns, port, address):
+    """A network namespace of its own on the interconnect, for what stands beside the servers."""
+    switch = layout.netns("switch")
+    _ip_batch([f"netns add {netns}", f"link add eth0 netns {netns} type veth peer name {port} netns {switch}"])
+    _ip_batch([f"link set {port} master {_BRIDGES['interconnect']}", f"link set {port} up"], switch)
+    _ip_batch(["link set lo up", "link set eth0 up", f"addr add {address}/24 dev eth0"], netns)
+
+
+def set_port(layout, port, up):
+    _ip_batch([f"link set {port} {'up' if up else 'down'}"], layout.netns("switch"))
+
+
+def make_relay_port(layout, server, network):
+    """Takes the server's port out of the switch and puts another one in its place, whose other end is returned: what
+    a relay must join with the server's port."""
+    port, place = server.port(network), server.relay_port(network)
+    end = f"e-{port}"
+    _ip_batch([f"link add {place} type veth peer name {end}", f"link set {end} up",
+               f"link set {place} master {_BRIDGES[network]}", f"link set {place} up", f"link set {port} nomaster"],
+              layout.netns("switch"))
+    return end
+
+
+def remove_relay_port(layout, server, network):
+    _ip_batch([f"link del {server.relay_port(network)}", f"link set {server.port(network)} master {_BRIDGES[network]}"],
+              layout.netns("switch"))
+
+
 def remove(layout):
     existing = shell.run(["ip", "netns", "list"]).stdout.split()
-    _ip_batch([f"netns del {netns}" for netns in layout.all_netns if netns in existing])
+    _ip_batch([f"netns del {netns}" for netns in layout.possible_netns if netns in existing])

@@ -16,6 +16,13 @@ class CommandHung(Exception):
     pass
 
 
+def start_in_cgroup(command, path, **options):
+    """Starts a process that lives in the cgroup `path` (made if need be) and returns its Popen."""
+    path.mkdir(exist_ok=True)
+    words = ["sh", "-c", 'echo 0 >"$0" && exec "$@"', path / "cgroup.procs", *command]
+    return subprocess.Popen([str(word) for word in words], stdin=subprocess.DEVNULL, start_new_session=True, **options)
+
+
 def run(command, *, timeout=20.0, check=True, stdin="", what=None):
     """Runs `command` (a list) and returns a CompletedProcess with text output. At the deadline the command and
     everything it started in its session is killed and CommandHung is raised."""
