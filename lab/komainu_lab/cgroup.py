@@ -75,6 +75,18 @@ def remove(path):
         os.rmdir(directory)
 
 
+def signal_all(pids, number):
+    """Sends a signal to processes that may have ended meanwhile; returns those that it reached."""
+    reached = []
+    for pid in pids:
+        try:
+            os.kill(pid, number)
+            reached.append(pid)
+        except ProcessLookupError:
+            pass
+    return reached
+
+
 def processes(path):
     """The ids, as this machine sees them, of all processes in `path` and below."""
     found = []

@@ -8,7 +8,7 @@ import sys
 import time
 import unittest
 
-from komainu_lab import layout as layouts, provision, teardown
+from komainu_lab import bmc, layout as layouts, provision, teardown
 from komainu_lab.lab import SOURCE, Lab
 from komainu_lab.waiting import wait_for
 from komainu_lab.witness import Witness
@@ -126,6 +126,42 @@ class Network(LabTest):
         self.assertFalse(self.reaches(self.first, self.lab.layout.client))
         self.assertTrue(self.reaches(self.second, self.lab.layout.client))
 
+    def test_large_frames_can_be_lost_without_a_word(self):
+        ping = lambda size: self.second.run(["ping", "-c", "1", "-W", "1", "-s", size, self.first.plan.public], check=False)
+        self.assertEqual(ping(1000).returncode, 0)
+        self.lab.black_hole(self.first, "public", 600)
+        self.assertNotEqual(ping(1000).returncode, 0)
+        self.assertEqual(ping(100).returncode, 0)
+
+    def test_some_of_a_servers_traffic_can_be_lost(self):
+        self.lab.lose(self.first, "public", 50)
+        said = self.second.run(["ping", "-c", "100", "-i", "0.01", "-W", "1", "-q", self.first.plan.public6], check=False).stdout
+        lost = float(said.split("% packet loss")[0].split()[-1])
+        self.assertTrue(20 < lost < 100, said)
+
+    def test_pairs_can_be_separated_while_both_reach_everybody_else(self):
+        self.lab.separate([self.lab.servers])
+        self.assertFalse(self.reaches(self.first, self.second.plan.interconnect))
+        self.assertFalse(self.reaches(self.second, self.first.plan.public))
+        for server in self.lab.servers:
+            self.assertTrue(self.reaches(server, self.lab.layout.power))
+            self.assertTrue(self.reaches(server, self.lab.layout.client))
+
+    def test_traffic_can_be_delayed_and_still_be_cut_and_lost(self):
+        rtt = lambda: float(self.second.output("ping", "-c", "3", "-i", "0.2", "-q", self.first.plan.public).split(" = ")[1].split("/")[0])
+        self.second.run(["ping", "-c", "1", "-W", "2", self.first.plan.public])
+        self.lab.delay(self.first, "public", 80)
+        self.assertGreaterEqual(rtt(), 160)
+        self.lab.isolate(self.first, "public")
+        self.assertFalse(self.reaches(self.second, self.first.plan.public))
+        self.lab.mend()
+        self.assertTrue(self.reaches(self.second, self.first.plan.public))
+        self.lab.delay(self.first, "public", 10, 5)
+        self.lab.cut(self.first, "public")
+        self.assertFalse(self.reaches(self.second, self.first.plan.public))
+        self.lab.mend(self.first, "public")
+        self.assertTrue(self.reaches(self.second, self.first.plan.public))
+
     def test_the_gateway_can_die_while_the_client_lives(self):
         self.assertTrue(self.reaches(self.first, self.lab.layout.gateway))
         self.lab.gateway_down()
@@ -232,6 +268,44 @@ class PowerSwitch(LabTest):
         self.first.freeze()
         self.assertEqual(self.fence("off").returncode, 0)
         self.assertFalse(self.first.powered())
+
+
+class Bmc(LabTest):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.bmc = bmc.Bmc(cls.lab, cls.first)
+        cls.addClassCleanup(cls.bmc.stop)
+
+    def tearDown(self):
+        self.bmc.well()
+
+    def ask(self, action):
+        options = {"action": action, "plug": self.first.name, "ip": self.first.plan.bmc, "lanplus": 1, "cipher": 3,
+                   "username": bmc.USER, "password": bmc.PASSWORD, "power_wait": 0, "power_timeout": 2}
+        return self.second.run(["fence_ipmilan"], check=False, timeout=40,
+                               stdin="".join(f"{key}={value}\n" for key, value in options.items())).returncode
+
+    def test_switches_off_and_on_by_a_real_fence_agent(self):
+        self.assertEqual(self.ask("status"), 0)
+        self.assertEqual(self.ask("off"), 0)
+        self.assertFalse(self.first.powered())
+        self.assertEqual(self.ask("status"), 2)
+        self.assertEqual(self.ask("on"), 0)
+        self.first.wait_booted()
+
+    def test_that_ignores_orders_or_has_another_password_is_a_failed_fence(self):
+        for fault in (lambda: self.bmc.behave("ignores"), self.bmc.change_password):
+            fault()
+            self.assertEqual(self.ask("off"), 1)
+            self.assertTrue(self.first.powered())
+            self.bmc.well()
+
+    def test_that_lies_says_off_and_does_nothing(self):
+        self.bmc.behave("lies")
+        self.assertEqual(self.ask("off"), 0)
+        self.assertEqual(self.ask("status"), 2)
+        self.assertTrue(self.first.powered())
 
 
 class Secret(unittest.TestCase):

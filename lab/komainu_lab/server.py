@@ -119,12 +119,7 @@ class Server:
         pids = self.pids(unit)
         if not pids:
             raise RuntimeError(f"{self.name}: {unit} has no process to signal")
-        for pid in pids:
-            try:
-                os.kill(pid, number)
-            except ProcessLookupError:
-                pass
-        return pids
+        return cgroup.signal_all(pids, number)
 
     def main_pid(self, unit):
         """The unit's main process, as this machine sees it; 0 if it has none."""
