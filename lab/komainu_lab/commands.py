@@ -4,7 +4,7 @@ import argparse
 import os
 import sys
 
-from . import demo, faults, layout as layouts, teardown
+from . import chaos, chaos_faults, demo, faults, layout as layouts, teardown
 from .lab import Lab, attach
 from .shell import CommandFailed, CommandHung
 from .terminal import Terminal
@@ -20,6 +20,14 @@ def _parser():
     one.add_argument("--fault", metavar="NAME", action="append", help="only this one; may be repeated")
     one.add_argument("--list", action="store_true", help="the faults there are")
     one.add_argument("--stay", action="store_true", help="leave the cluster up at the end, and say what to type")
+    one.add_argument("--json", action="store_true", help="the result as JSON on standard output, nothing else")
+
+    one = commands.add_parser("chaos", help="a cluster with data, random faults until the time is over, judged throughout")
+    one.add_argument("--minutes", type=float, default=10, metavar="N", help="at least so long (default 10)")
+    one.add_argument("--seed", type=int, metavar="S", help="the same faults again; default: another one each time")
+    one.add_argument("--nodes", type=int, default=3, choices=(2, 3, 5), help="default 3")
+    one.add_argument("--fault", metavar="NAME", action="append", default=[], help="only this one; may be repeated")
+    one.add_argument("--list", action="store_true", help="the faults there are")
     one.add_argument("--json", action="store_true", help="the result as JSON on standard output, nothing else")
 
     one = commands.add_parser("up", help="make a lab that stays until `down`; prints its name")
@@ -52,12 +60,23 @@ def _parser():
     return parser
 
 
+def _list_faults(table):
+    width = max(len(fault.name) for fault in table)
+    for fault in table:
+        print(f"{fault.name:<{width}}  {fault.title}")
+    return 0
+
+
+def _chaos(options):
+    if options.list:
+        return _list_faults(chaos_faults.FAULTS)
+    return chaos.run(minutes=options.minutes, seed=options.seed, nodes=options.nodes, names=options.fault,
+                     as_json=options.json)
+
+
 def _demo(options):
     if options.list:
-        width = max(len(fault.name) for fault in faults.FAULTS)
-        for fault in faults.FAULTS:
-            print(f"{fault.name:<{width}}  {fault.title}")
-        return 0
+        return _list_faults(faults.FAULTS)
     try:
         chosen = [faults.find(name) for name in options.fault] if options.fault else faults.FAULTS
     except KeyError as failure:
@@ -120,7 +139,7 @@ def _clean(_options):
     return 0
 
 
-_COMMANDS = {"demo": _demo, "up": _up, "list": _list, "run": _run, "power": _power, "cut": _cable, "mend": _cable,
+_COMMANDS = {"demo": _demo, "chaos": _chaos, "up": _up, "list": _list, "run": _run, "power": _power, "cut": _cable, "mend": _cable,
              "down": _down, "clean": _clean}
 
 

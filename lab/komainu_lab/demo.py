@@ -2,10 +2,9 @@
 
 import dataclasses
 import json
-import pathlib
 import time
 
-from . import cluster as clusters, faults, verdict
+from . import cluster as clusters, faults, logs, verdict
 from .cluster import Cluster
 from .lab import Lab
 from .shell import CommandFailed, CommandHung
@@ -99,20 +98,6 @@ def _print_table(terminal, results):
     terminal.line()
 
 
-def _save_logs(lab, cluster):
-    """What the servers wrote, for whoever looks for the reason of a failure."""
-    folder = pathlib.Path("/var/tmp") / f"komainu-demo-{lab.layout.run}"
-    folder.mkdir(exist_ok=True)
-    for server in lab.servers:
-        try:
-            (folder / f"{server.name}.journal").write_text(server.journal(lines=5000))
-            (folder / f"{server.name}.events").write_text(
-                cluster.komainu(server, "events", timeout=5, check=False).stdout)
-        except (CommandFailed, CommandHung, RuntimeError) as failure:
-            (folder / f"{server.name}.error").write_text(f"{failure}\n")
-    return folder
-
-
 def _print_stay(terminal, lab):
     run = lab.layout.run
     terminal.line(f"The cluster stays up as {terminal.style(run, 'bold')}. Try:")
@@ -136,7 +121,7 @@ def run(chosen, *, stay=False, as_json=False):
                 cluster.wait_healthy()
                 wait_for(witness.answering, 30, "the service answers")
             except NotInTime:
-                terminal.line(f"The servers' logs are in {_save_logs(lab, cluster)}.")
+                terminal.line(f"The servers' logs are in {logs.save(lab, cluster, 'demo')}.")
                 raise
             results = _judge_each(chosen, lab, cluster, witness, terminal)
             total = witness.since(started)
@@ -153,7 +138,7 @@ def run(chosen, *, stay=False, as_json=False):
                               "violations": total["violations"],
                               "faults": [dataclasses.asdict(result) for result in results]}, indent=2))
         if not passed:
-            terminal.line(f"The servers' logs are in {_save_logs(lab, cluster)}.")
+            terminal.line(f"The servers' logs are in {logs.save(lab, cluster, 'demo')}.")
         if stay:
             _print_stay(terminal, lab)
             lab.stay()

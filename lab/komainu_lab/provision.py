@@ -23,6 +23,14 @@ def movable_clock(server, units=CLOCK_UNITS):
         server.write(f"/etc/systemd/system/{unit}.d/lab-clock.conf", (_FILES / "lab-clock.conf").read_text())
 
 
+def corosync_without_realtime(server):
+    """A Corosync that finds no ring, because some servers hear each other and others do not, spins. At real-time priority it
+    then takes a core for itself: a server has one to spare, but all servers of a lab share this machine's, and the kernel's
+    network threads, the judge and everybody's daemons would starve."""
+    settings = server.read("/etc/corosync/corosync.conf")
+    server.write("/etc/corosync/corosync.conf", settings + "system {\n  sched_rr: no\n  priority: -5\n}\n")
+
+
 def fence_agent(server):
     server.copy_in(program("fence_lab"), "/usr/sbin/fence_lab")
 
@@ -52,6 +60,20 @@ def everything(server):
     fence_agent(server)
     komainu(server)
     server.systemctl("daemon-reload")
+
+
+def power_switch(layout):
+    """A fencing level of cluster.toml: the lab's own switch."""
+    return f"""\
+[[fencing]]
+device = [ {{ type = "agent", agent = "fence_lab", options = ["ip={layout.power}", "ipport=7700"] }} ]
+"""
+
+
+def chaos_toml(layout, levels):
+    """A cluster with the ledger (ledger.py), fenced by these levels: functions like power_switch()."""
+    fencing = "\n".join(level(layout) for level in levels)
+    return cluster_toml(layout, template=(_FILES / "chaos.toml").read_text().replace("@FENCING@", fencing))
 
 
 def cluster_toml(layout, *, http_interval="1s", template=None):

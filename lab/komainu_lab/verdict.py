@@ -35,9 +35,7 @@ def reached(fault, seen, active, answering):
 def objections(fault, seen, repaired_us=None):
     """Why the fault was not survived as it must be; empty if it was. What is seen from `repaired_us` on happened
     while the fault was being repaired: a server that comes back must not disturb the service."""
-    found = []
-    for violation in seen["violations"]:
-        found.append(f"{violation['what']} was active on {' and '.join(violation['servers'])} at once")
+    found = twice(seen)
     if seen["outages"] and seen["outages"][-1]["end_us"] is None:
         found.append("the service did not come back")
     if repaired_us is not None and any(outage["begin_us"] >= repaired_us for outage in seen["outages"]):
@@ -49,6 +47,18 @@ def objections(fault, seen, repaired_us=None):
             moves = ", ".join(f"{change['what']} → {'+'.join(change['servers']) or 'nowhere'}"
                               for change in seen["activity"][:3])
             found.append(f"something moved, though nothing was to happen: {moves}")
+    return found + not_proved(seen)
+
+
+def twice(seen):
+    """What was active on two servers at once."""
+    return [f"{violation['what']} was active on {' and '.join(violation['servers'])} at once"
+            for violation in seen["violations"]]
+
+
+def not_proved(seen):
+    """Why the judge may have missed something."""
+    found = []
     if not seen["complete"]:
         found.append("the judge's memory was full: not proved")
     if seen["largest_gap_us"] > LONGEST_GAP_US:

@@ -13,7 +13,8 @@ class Witness:
     def __init__(self, lab, *, services=("nginx.service",), addresses=None, target=None, interval_ms=10, timeout_ms=200):
         layout = lab.layout
         addresses = [layout.floating] if addresses is None else addresses
-        command = [program("komainu-witness"), "--client-netns", layout.netns_path("client"),
+        # The judge comes before whom it judges: a moment in which it did not look proves nothing.
+        command = ["nice", "-n", "-15", program("komainu-witness"), "--client-netns", layout.netns_path("client"),
                    "--target", target or layout.floating, "--interval-ms", interval_ms, "--timeout-ms", timeout_ms]
         for address in addresses:
             command += ["--address", address]
