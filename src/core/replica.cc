@@ -1141,12 +1141,6 @@ const std::map<GroupId, Activity>& Replica::holds() const {
 Message Replica::compose(Body body, Cause cause) {
   return impl_->compose(std::move(body), cause);
 }
-void Replica::adopt(State state) {
-  impl_->state = std::move(state);
-  impl_->dirty.all();
-  impl_->checkpoints.clear();
-  impl_->checkpoint();
-}
 std::uint64_t Replica::digest() const {
   return impl_->digest();
 }

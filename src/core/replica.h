@@ -110,9 +110,6 @@ class Replica {
   // Wraps a body for the present view as if this replica had sent it: for tests and the exploration.
   Message compose(Body body, Cause cause = {});
 
-  // Takes the state of an established view from a record: `komainu replay` begins in the middle of a stream.
-  void adopt(State state);
-
   // What decides the future in the exploration, for its set of visited states: of what only Timers change
   // there the lease where it is used, but not ticks.
   std::uint64_t digest() const;

@@ -104,7 +104,7 @@ Chaos::Seen never_twice(Scenario scenario) {
   Chaos::Seen seen;
   for (std::uint64_t seed = 1; seed <= kSeeds; ++seed) {
     scenario.planner = Scenario::Planner::kReplicas;
-    scenario.steps = scenario.nodes > 3 ? 50'000 : 10'000;  // more nodes have more to say
+    scenario.steps = scenario.nodes > 3 ? 100'000 : 10'000;  // more nodes have more to say
     Chaos chaos(scenario, choices_of(seed));
     const auto wrong = chaos.run();
     if (wrong) ADD_FAILURE() << described(scenario, seed) << ": " << *wrong;

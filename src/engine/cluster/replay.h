@@ -47,7 +47,6 @@ class Replay {
   Sink sink_;
   std::unique_ptr<core::Replica> replica_;
   SnapshotGuard guard_;
-  bool follows_ = false;  // has held a recorded state since it began
   std::uint64_t compared_ = 0;
   std::uint64_t differences_ = 0;
   std::uint64_t messages_ = 0;
