@@ -27,6 +27,7 @@
 #include "channel/corosync_session.h"
 #include "channel/fragment.h"
 #include "channel/link_watch.h"
+#include "channel/loss_filter.h"
 #include "channel/mailbox.h"
 #include "channel/membership.h"
 #include "channel/quorum_device_watch.h"
@@ -133,7 +134,7 @@ class Worker : private Session::Listener {
           forget_unsent(bytes);
       } else if (auto* give_up = std::get_if<GiveUp>(&command)) {
         failure_ = Error{std::move(give_up->reason), {}};
-        told_failure_.clear();
+        losses_.reset();
       } else if (std::holds_alternative<CancelWaitForAll>(command)) {
         shared_->events.push_always(Done{cancel_wait_for_all()});
       } else {
@@ -199,9 +200,7 @@ class Worker : private Session::Listener {
     next_attempt_ = now_ + reconnect_after_;
     reconnect_after_ = std::min(2 * reconnect_after_, kLastReconnect);
     Error reason = *std::exchange(failure_, std::nullopt);
-    // The same failure again and again is told once.
-    if (std::exchange(told_failure_, reason.what) != reason.what)
-      shared_->events.push_always(Lost{std::move(reason)});
+    if (losses_.lost(reason.what)) shared_->events.push_always(Lost{std::move(reason)});
   }
 
   void work() {
@@ -285,7 +284,7 @@ class Worker : private Session::Listener {
     joined_ = membership_.contains(own());
     if (joined_) {
       reconnect_after_ = kFirstReconnect;
-      told_failure_.clear();
+      losses_.reset();
     }
     if (auto daemon = change->members.find(self_); daemon != change->members.end() && !joined_) {
       failure_ = Error{
@@ -329,7 +328,9 @@ class Worker : private Session::Listener {
   }
 
   void push(Event event, std::size_t bytes) {
-    if (failure_ || shared_->events.push(std::move(event), bytes)) return;
+    if (failure_) return;
+    losses_.told();
+    if (shared_->events.push(std::move(event), bytes)) return;
     overflowed_ = true;
     failure_ = Error{
         fmt::format("the daemon does not keep up: {} messages wait for it", shared_->events.size()), {}};
@@ -400,7 +401,7 @@ class Worker : private Session::Listener {
   bool joined_ = false;           // this process is its node's daemon in the group
   std::optional<Error> failure_;  // why the session has to end; found inside its callbacks, where it cannot
   bool overflowed_ = false;
-  std::string told_failure_;
+  LossFilter losses_;
   LocalTime next_attempt_;
   Duration reconnect_after_ = kFirstReconnect;
 
