@@ -78,6 +78,8 @@ class Spawner {
   // An error means that it could not be started (no such program, no free slot). Cancelled: its cgroup is
   // killed and awaited, for no longer than `grace` and a bound of the spawner's own.
   virtual Task<Result<Exit>> run(const Command& command) = 0;
+  // Their labels: they survived SIGKILL, and each may still do what it was run for, at any time.
+  virtual const std::vector<std::string>& stuck_agents() const = 0;
 };
 
 class Files {

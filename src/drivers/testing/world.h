@@ -84,6 +84,8 @@ class FakeSpawner final : public Spawner {
   // None: the program does not end before it is cancelled.
   std::function<std::optional<Exit>(const Command&)> program = [](const Command&) { return Exit{}; };
   std::vector<Command> ran;
+  std::vector<std::string> stuck;
+  const std::vector<std::string>& stuck_agents() const override { return stuck; }
 
   Task<Result<Exit>> run(const Command& command) override {
     ran.push_back(command);

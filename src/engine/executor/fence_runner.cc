@@ -10,6 +10,7 @@ namespace komainu::engine {
 namespace {
 constexpr const char* kReplaced = "cancelled: a newer fence took its place";
 constexpr const char* kBack = "cancelled: the node is back";
+constexpr Duration kLookAgain = 100ms;  // whether a stuck agent has ended
 constexpr const char* kStartsOver = "cancelled: the node that fenced starts over";
 }  // namespace
 
@@ -106,12 +107,36 @@ drivers::Task<Result<void>> FenceRunner::off(const Fence& fence) {
 
 void FenceRunner::ended(NodeId target, drivers::Run<Result<void>>::Ended result) {
   if (result.bug) std::rethrow_exception(result.bug);
+  Running& running = *running_.at(target);
+  const std::string& name = running.fence.target;
+  if (result.value || !agent_is_stuck(name)) return finish(target, std::move(result.value));
+  services_.log.warning(fmt::format(
+      "{}: an agent of the cancelled fence has survived SIGKILL and may still switch it off: nothing is "
+      "started there until it has ended; restart this machine if that stays",
+      name));
+  running.gone.start(agents_gone(name), [this, target](auto) { finish(target, {}); });
+}
+
+// For confirmed and failed fences it does not matter: the target is off, or still to be switched off.
+bool FenceRunner::agent_is_stuck(const std::string& target) const {
+  return std::ranges::any_of(services_.spawner.stuck_agents(), [&](const std::string& label) {
+    return label.starts_with("fence " + target + " ");
+  });
+}
+drivers::Task<void> FenceRunner::agents_gone(std::string target) {
+  while (agent_is_stuck(target)) {
+    auto pause = services_.clock.sleep(kLookAgain);
+    co_await pause;
+  }
+}
+
+void FenceRunner::finish(NodeId target, std::optional<Result<void>> result) {
   const std::unique_ptr<Running> running = std::move(running_.extract(target).mapped());
-  const bool confirmed = result.value && result.value->has_value();
+  const bool confirmed = result && result->has_value();
   report(target, running->fence.order, confirmed,
-         !result.value ? running->cancelled
-         : confirmed   ? ""
-                       : result.value->error().what);
+         !result     ? running->cancelled
+         : confirmed ? ""
+                     : result->error().what);
   if (running->next) begin(target, std::move(*running->next));
 }
 

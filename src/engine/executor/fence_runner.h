@@ -47,6 +47,7 @@ class FenceRunner {
     std::optional<Fence> next;
     std::string cancelled;  // why
     drivers::Run<Result<void>> run;
+    drivers::Run<void> gone;  // after a cancel: until its agents that survived SIGKILL have ended
   };
   Fence prepare(const core::Spec& spec, NodeId target, const core::FenceOrder& order) const;
   void begin(NodeId target, Fence fence);
@@ -54,6 +55,9 @@ class FenceRunner {
   void drop_next(NodeId target, const std::string& why);
   drivers::Task<Result<void>> off(const Fence& fence);
   void ended(NodeId target, drivers::Run<Result<void>>::Ended result);
+  bool agent_is_stuck(const std::string& target) const;
+  drivers::Task<void> agents_gone(std::string target);
+  void finish(NodeId target, std::optional<Result<void>> result);
   void report(NodeId target, core::OrderId order, bool confirmed, const std::string& evidence);
 
   const Maker& maker_;

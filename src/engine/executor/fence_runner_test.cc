@@ -150,6 +150,25 @@ TEST(FenceRunner, IsBusyUntilACancelledAgentIsGone) {
   EXPECT_THAT(bench.b.calls, ElementsAre());
 }
 
+TEST(FenceRunner, ACancelledFenceStaysOpenWhileAnAgentOfItHasSurvivedSigkill) {
+  FenceBench bench;
+  bench.a.off.closed = true;
+  const core::OrderId order = bench.fence();
+  bench.runner.cancel(kTarget, order);
+  bench.world.spawner.stuck = {"fence node2 off"};
+  bench.a.off.open();
+  bench.world.clock.advance(1min);
+  EXPECT_TRUE(bench.runner.busy());
+  EXPECT_TRUE(bench.results().empty());
+  bench.world.spawner.stuck = {"fence node20 off"};
+  bench.world.clock.advance(1s);
+  EXPECT_FALSE(bench.runner.busy());
+  ASSERT_EQ(bench.results().size(), 1u);
+  EXPECT_EQ(bench.results()[0].order, order);
+  EXPECT_FALSE(bench.results()[0].confirmed);
+  EXPECT_EQ(bench.results()[0].evidence, "cancelled: the node is back");
+}
+
 TEST(FenceRunner, TheCancelOfAnOlderOrderDoesNotTouchANewerOne) {
   FenceBench bench;
   const core::OrderId older = bench.fence();

@@ -234,7 +234,16 @@ Task<Result<drivers::Probe>> GroupRunner::look_at(std::uint32_t index) {
   auto bounded = drivers::within(services_.clock, kProbeTimeout, resources_[index]->probe());
   std::optional<Result<drivers::Probe>> result = co_await bounded;
   if (!result) co_return failure(fmt::format("its probe took longer than {} s", kProbeTimeout / 1s));
+  if (*result && (*result)->presence == Presence::kStopped && agent_is_stuck(index))
+    co_return drivers::Probe{Presence::kBroken,
+                             "it is stopped, but an agent of it has survived SIGKILL and may still start it "
+                             "(it waits in the kernel, probably for a dead disk): restart this machine"};
   co_return std::move(*result);
+}
+
+bool GroupRunner::agent_is_stuck(std::uint32_t index) const {
+  return std::ranges::count(services_.spawner.stuck_agents(),
+                            "resource " + group_.name + "/" + group_.resources[index].name) > 0;
 }
 
 Task<GroupRunner::Outcome> GroupRunner::look() {

@@ -10,6 +10,7 @@
 //   probe()         ──▶ each probed        ──▶ all up:      kOnline, watched
 //                                              none:        stopped
 //                                              else:        kFailed
+//   Nothing is stopped while an agent of it has survived SIGKILL.
 // clang-format on
 #pragma once
 
@@ -86,6 +87,7 @@ class GroupRunner {
   drivers::Task<Outcome> restart(std::uint32_t from);
   drivers::Task<Outcome> look();
   drivers::Task<Result<drivers::Probe>> look_at(std::uint32_t index);
+  bool agent_is_stuck(std::uint32_t index) const;
   void watch_all();
   void unwatch_all();
   void settle_down();

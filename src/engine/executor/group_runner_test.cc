@@ -183,6 +183,22 @@ TEST(GroupRunner, AStopIsBelievedWhenTheProbeSaysSo) {
   EXPECT_THAT(bench.service.calls, ElementsAre("stop", "probe"));
 }
 
+TEST(GroupRunner, IsNotStoppedWhileAnAgentOfItHasSurvivedSigkill) {
+  GroupBench bench;
+  bench.world.spawner.stuck = {"resource web/service"};
+  bench.order(OrderKind::kStop);
+  ASSERT_TRUE(bench.until_reported(1));
+  EXPECT_EQ(bench.reports()[0].activity, Activity::kUnsafe);
+  EXPECT_THAT(bench.reports()[0].evidence, ::testing::HasSubstr("survived SIGKILL"));
+  bench.runner.probe();
+  ASSERT_TRUE(bench.until_reported(2));
+  EXPECT_EQ(bench.reports()[1].activity, Activity::kFailed);
+  bench.world.spawner.stuck = {"resource web/service2"};
+  bench.order(OrderKind::kStop);
+  ASSERT_TRUE(bench.until_reported(3));
+  EXPECT_EQ(bench.reports()[2].activity, std::nullopt);
+}
+
 TEST(GroupRunner, ReportsNothingOnceItIsBeingClosed) {
   GroupBench bench;
   bool closed = false;

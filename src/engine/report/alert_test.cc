@@ -23,6 +23,10 @@ class HeldSpawner final : public drivers::Spawner {
     co_await wait;
     co_return drivers::Exit{};
   }
+  const std::vector<std::string>& stuck_agents() const override { return stuck_; }
+
+ private:
+  const std::vector<std::string> stuck_;
 };
 
 struct Hook {

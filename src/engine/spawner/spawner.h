@@ -48,7 +48,7 @@ class Spawner final : public drivers::Spawner, public drivers::Files {
   // Agents that survived SIGKILL: the symptom of a dead disk.
   std::size_t stuck() const { return stuck_.size(); }
   // Their labels; those of a predecessor's agents as they fit into a file's name ("resource_orders_web").
-  const std::vector<std::string>& stuck_agents() const { return stuck_; }
+  const std::vector<std::string>& stuck_agents() const override { return stuck_; }
   pid_t helper_pid() const { return helper_; }
 
  private:
