@@ -10,6 +10,7 @@
 
 #include "core/plan/groups.h"
 #include "core/plan/placement.h"
+#include "engine/cluster/outgoing.h"
 #include "wire/wire.h"
 
 namespace komainu::engine {
@@ -29,6 +30,7 @@ constexpr Duration kAnswerPatience = 60s;
 // A node that leaves and runs nothing any more waits so long for what ran there to be online elsewhere: its
 // departure makes a new view, which voids a start that has not begun.
 constexpr Duration kArrivePatience = 10s;
+constexpr Duration kComplainAgain = 60s;
 // So often is a damaged snapshot asked for again.
 constexpr int kMaxRefused = 3;
 
@@ -324,6 +326,10 @@ void Node::submit(core::Request request, std::function<void(core::Answer)> answe
 void Node::note_request(const core::Input& input) {
   auto* observed = std::get_if<core::Observed>(&input);
   auto* request = observed ? std::get_if<core::Request>(&observed->fact) : nullptr;
+  if (const auto* apply = std::get_if<core::ConfigApply>(&request.what)) {
+    if (const std::optional<Error> problem = too_large(apply->spec))
+      return answer({0, false, problem->what + ": " + problem->help});
+  }
   if (!request || replica_->phase() != core::Phase::kEstablished) return;
   if (auto it = asked_.find(request->number); it != asked_.end()) it->second.view = replica_->view();
 }
@@ -395,12 +401,17 @@ bool Node::has_arrived(GroupId id) const {
 void Node::apply(core::Send& send) {
   const bool kept = send.message.view == replica_->view();
   if (!kept) return;  // the view ended within the same step: nobody would take it
-  Result<std::string> bytes = wire::encode(send.message);
-  if (bytes) {
-    parts_.channel.send(std::move(*bytes));
-  } else {
-    parts_.services.log.warning(bytes.error().what);
-  }
+  Outgoing out = outgoing(send.message);
+  parts_.channel.send(std::move(out.bytes));
+  if (!out.problem || parts_.loop.now() < complain_again_) return;
+  complain_again_ = parts_.loop.now() + kComplainAgain;
+  parts_.tell({.severity = core::Severity::kAlarm,
+               .kind = core::EventKind::kProtocol,
+               .cause = {},
+               .node = self_,
+               .group = {},
+               .monitor = {},
+               .text = out.problem->what + ": " + out.problem->help});
 }
 void Node::apply(core::Execute& execute) {
   executor_.execute(execute);

@@ -167,6 +167,7 @@ class Node {
     std::function<void()> done;
     std::vector<GroupId> groups;           // that this node held
     std::optional<LocalTime> empty_since;  // nothing runs here, and the others know
+  LocalTime complain_again_;  // of a message that is too large
   };
   bool has_arrived(GroupId group) const;
   std::optional<Leave> leaving_;
