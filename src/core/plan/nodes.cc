@@ -167,8 +167,8 @@ class NodePlanner {
   }
   bool can_execute(NodeId id) const {
     const NodeState* node = state_.node(id);
-    return node && node->standing == Standing::kMember && !node->suspended && node->fences.empty() &&
-           !condemned_.contains(id) && is_well_connected(id);
+    return node && node->standing == Standing::kMember && !node->suspended && !node->leaving &&
+           node->fences.empty() && !condemned_.contains(id) && is_well_connected(id);
   }
   // Who is cut off must not shoot those who are not. Where the administrator named addresses that tell (ping
   // of [quorum]), only a node that reaches them fences; one that has not looked yet does not know.

@@ -96,7 +96,12 @@ struct Merge {
   // Ran nothing when it was last heard of, and has not been heard of since.
   bool stopped(NodeId id, const NodeState& before) const {
     return before.standing == Standing::kLeft || before.standing == Standing::kSettled ||
-           (before.standing == Standing::kMember && before.leaving && runs_nothing(id));
+           (before.standing == Standing::kMember && before.leaving && runs_nothing(id) && fences_nobody(id));
+  }
+  // What it fences must not come back and start something while its agent may still act.
+  bool fences_nobody(NodeId id) const {
+    return std::ranges::none_of(state.nodes,
+                                [&](const auto& entry) { return entry.second.fences.contains(id); });
   }
   // Absent nodes that still run nothing. They may have been taken into a view that nobody here knows: if the
   // members come from views that know nothing of each other, or if there is somebody to have taken them.

@@ -130,6 +130,17 @@ TEST(Establish, DoesNotTakeALeavingNodeForGoneWhileItRunsSomething) {
             Standing::kLost);
 }
 
+TEST(Establish, TakesOneThatLeavesWhileItFencesForLost) {
+  Cluster cluster(3);
+  cluster.has_fencer();
+  State donor = cluster.state();
+  donor.nodes[node(3)].leaving = true;
+  const Gathering others = gather({{node(1), live(6)}, {node(2), live(6)}});
+  EXPECT_EQ(established(donor, others).nodes.at(node(3)).standing, Standing::kLeft);
+  donor.nodes[node(2)].fences[node(3)] = FenceOrder{.id = {kOld, 9}, .executor = node(3)};
+  EXPECT_EQ(established(donor, others).nodes.at(node(3)).standing, Standing::kLost);
+}
+
 TEST(Establish, BelievesMembersAboutThemselves) {
   Cluster cluster(2);
   const GroupId web = cluster.group("web").id;

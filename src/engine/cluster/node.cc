@@ -383,7 +383,18 @@ void Node::check_leaving() {
       leaving_->empty_since &&
       (now - *leaving_->empty_since > kArrivePatience ||
        std::ranges::all_of(leaving_->groups, [&](GroupId group) { return has_arrived(group); }));
-  if (handed_over || alone || out || now > leaving_->until) std::exchange(leaving_, std::nullopt)->done();
+  const bool late = now > leaving_->until && may_leave_groups_behind();
+  if (!handed_over && !alone && !out && !late) return;
+  // Who has left fences nobody: for the others its fences are over.
+  executor_.cancel_fences();
+  const bool fences = std::ranges::any_of(
+      state.nodes, [&](const auto& entry) { return entry.second.fences.contains(self_); });
+  if (!executor_.fencing() && !(said && fences)) std::exchange(leaving_, std::nullopt)->done();
+}
+
+// Where nobody fences it, the others count on it to have stopped what it ran.
+bool Node::may_leave_groups_behind() const {
+  return !spec_->fencing.empty() || spec_->nodes.size() == 1;
 }
 
 bool Node::has_arrived(GroupId id) const {

@@ -63,8 +63,9 @@ class Node {
   void hold();
   // Looks what runs here, and takes part.
   void start();
-  // Moves the groups away; calls `done` once nothing runs here, the others know, and what ran here is online
-  // elsewhere if it can be; or after `patience`.
+  // Moves the groups away; calls `done` once nothing runs or is fenced from here, the others know, and what
+  // ran here is online elsewhere if it can be. After `patience` also with groups that still run, unless the
+  // others would then take them for stopped.
   void leave(Duration patience, std::function<void()> done);
   // Puts the request into the stream; `answer` is called once, from the loop: also when the view ends first,
   // and when nobody can be waiting any more.
@@ -109,6 +110,7 @@ class Node {
 
   void take(core::RingChange& change);
   void take(core::QuorumVerdict& verdict);
+  bool may_leave_groups_behind() const;
   void take(channel::Lost& lost);
   void take(channel::Delivered& delivered);
   void take(core::LinkChange& change);
