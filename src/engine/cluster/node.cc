@@ -89,8 +89,16 @@ void Node::hold() {
 }
 
 void Node::start() {
-  // What was stopped and seen while it was held is told to nobody, and seen anew.
-  if (std::exchange(held_, false)) begin_replica();
+  // What was stopped and seen while it was held is told to nobody, and seen anew: a survivor of an earlier
+  // run may have acted until now.
+  if (std::exchange(held_, false)) {
+    executor_.forget();
+    drop_facts(inputs_.size(), [](const core::Fact& fact) {
+      return std::holds_alternative<core::GroupReport>(fact) ||
+             std::holds_alternative<core::ResourceFailed>(fact);
+    });
+    begin_replica();
+  }
   if (!timer_.armed()) beat();
   if (const Result<std::set<GroupId>> held = executor_.configure(*spec_); !held)
     return stay_out(cannot_hold(held.error()), kSameVersion);
@@ -318,6 +326,10 @@ void Node::tell_quorum_device() {
 void Node::submit(core::Request request, std::function<void(core::Answer)> answer) {
   if (asked_.size() >= kMaxAsked)
     return answer({0, false, "too many requests are waiting for an answer: try again later"});
+  if (const auto* apply = std::get_if<core::ConfigApply>(&request.what)) {
+    if (const std::optional<Error> problem = too_large(apply->spec))
+      return answer({0, false, problem->what + ": " + problem->help});
+  }
   request.number = ++next_request_;
   asked_[request.number] = {std::move(answer), parts_.loop.now(), {}};
   feed(core::Observed{core::Fact{std::move(request)}, {}});
@@ -326,10 +338,6 @@ void Node::submit(core::Request request, std::function<void(core::Answer)> answe
 void Node::note_request(const core::Input& input) {
   auto* observed = std::get_if<core::Observed>(&input);
   auto* request = observed ? std::get_if<core::Request>(&observed->fact) : nullptr;
-  if (const auto* apply = std::get_if<core::ConfigApply>(&request.what)) {
-    if (const std::optional<Error> problem = too_large(apply->spec))
-      return answer({0, false, problem->what + ": " + problem->help});
-  }
   if (!request || replica_->phase() != core::Phase::kEstablished) return;
   if (auto it = asked_.find(request->number); it != asked_.end()) it->second.view = replica_->view();
 }
@@ -425,6 +433,7 @@ void Node::apply(core::Send& send) {
                .text = out.problem->what + ": " + out.problem->help});
 }
 void Node::apply(core::Execute& execute) {
+  forget_looks({execute.group}, inputs_.size());
   executor_.execute(execute);
 }
 void Node::apply(core::Prepare& prepare) {
@@ -440,8 +449,9 @@ void Node::apply(core::CancelFence& cancel) {
   executor_.cancel_fence(cancel);
 }
 void Node::apply(core::Yield&) {
-  if (held_) return executor_.give_up(*spec_);  // nothing was looked at: everything may run
-  executor_.yield();
+  const std::size_t waiting = inputs_.size();
+  // While it is held nothing was looked at: everything may run.
+  forget_looks(held_ ? executor_.give_up(*spec_) : executor_.yield(), waiting);
 }
 
 void Node::apply(core::Store& store) {
@@ -467,12 +477,27 @@ void Node::apply(core::SpecActivated& activated) {
 
 // What was reported of a group that went must not be taken for a word on the one that has its id now.
 void Node::drop_reports_of(const std::set<GroupId>& groups, std::size_t among) {
+  drop_facts(among, [&](const core::Fact& fact) {
+    if (auto* report = std::get_if<core::GroupReport>(&fact)) return groups.contains(report->group);
+    auto* failed = std::get_if<core::ResourceFailed>(&fact);
+    return failed && groups.contains(failed->group);
+  });
+}
+
+// What a probe saw says nothing any more once something else is begun: the replica may have forgotten what it
+// began (it yields, or another has taken its place) when the result's turn comes.
+void Node::forget_looks(const std::set<GroupId>& groups, std::size_t among) {
+  drop_facts(among, [&](const core::Fact& fact) {
+    auto* report = std::get_if<core::GroupReport>(&fact);
+    return report && !report->order && groups.contains(report->group);
+  });
+}
+
+// Of the first `among` inputs that wait.
+void Node::drop_facts(std::size_t among, const std::function<bool(const core::Fact&)>& which) {
   auto drop = [&](const core::Input& input) {
     auto* observed = std::get_if<core::Observed>(&input);
-    if (!observed) return false;
-    if (auto* report = std::get_if<core::GroupReport>(&observed->fact)) return groups.contains(report->group);
-    auto* failed = std::get_if<core::ResourceFailed>(&observed->fact);
-    return failed && groups.contains(failed->group);
+    return observed && which(observed->fact);
   };
   const auto end = inputs_.begin() + static_cast<std::ptrdiff_t>(among);
   inputs_.erase(std::remove_if(inputs_.begin(), end, drop), end);

@@ -102,6 +102,8 @@ class Node {
   void drop_reports_of(const std::set<GroupId>& groups, std::size_t among);
   void note_request(const core::Input& input);
   void answer(std::uint64_t request, bool accepted, const std::string& text);
+  void forget_looks(const std::set<GroupId>& groups, std::size_t among);
+  void drop_facts(std::size_t among, const std::function<bool(const core::Fact&)>& which);
   void answer_for_lost_view();
   void answer_late_ones();
   void check_leaving();

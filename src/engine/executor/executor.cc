@@ -54,6 +54,10 @@ void Executor::let_go(GroupId id) {
   });
 }
 
+void Executor::forget() {
+  while (!groups_.empty()) let_go(groups_.begin()->first);
+}
+
 // A probe beside a start that is being cancelled would see nothing of what that may still bring up.
 void Executor::look() {
   if (!going_.empty()) return;
@@ -92,12 +96,15 @@ void Executor::probe_all() {
 void Executor::fence(const core::Spec& spec, const core::ExecuteFence& fence) {
   fences_.execute(spec, fence.target, fence.order);
 }
-void Executor::yield() {
+std::set<GroupId> Executor::yield() {
+  std::set<GroupId> stopped;
   for (auto& [id, runner] : groups_) {
     if (!runner->activity() && !runner->busy()) continue;
+    stopped.insert(id);
     yielding_.try_emplace(id, services_.clock.now() + runner->longest_stop());
     runner->yield();
   }
+  return stopped;
 }
 std::optional<std::string> Executor::failed_to_yield(LocalTime now) const {
   for (const auto& [id, until] : yielding_) {
@@ -107,14 +114,17 @@ std::optional<std::string> Executor::failed_to_yield(LocalTime now) const {
   }
   return std::nullopt;
 }
-void Executor::give_up(const core::Spec& spec) {
+std::set<GroupId> Executor::give_up(const core::Spec& spec) {
   for (const auto& [id, group] : spec.groups) {
     if (groups_.contains(id)) continue;
     auto resources = maker_.resources(group);
     if (resources)
       groups_[id] = std::make_unique<GroupRunner>(group, std::move(*resources), self_, services_, sink_);
   }
-  yield();
+  return yield();
+}
+bool Executor::busy() const {
+  return std::ranges::any_of(groups_, [](const auto& entry) { return entry.second->busy(); });
 }
 bool Executor::idle() const {
   return std::ranges::none_of(

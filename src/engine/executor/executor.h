@@ -43,14 +43,18 @@ class Executor {
   void cancel_fence(const core::CancelFence& cancel) { fences_.cancel(cancel.target, cancel.order); }
   void cancel_fences() { fences_.cancel_all(); }
   bool fencing() const { return fences_.busy(); }
-  // Stops every group that may run here.
-  void yield();
+  // Stops every group that may run here: these.
+  std::set<GroupId> yield();
   // For a configuration that configure() refuses: stops what of it can be made.
-  void give_up(const core::Spec& spec);
+  std::set<GroupId> give_up(const core::Spec& spec);
+  // What was done and seen here so far counts for nothing: the next configure() begins with it anew.
+  void forget();
   // Nothing runs here as far as is known, and nothing is done to a group.
   bool idle() const;
   // A group that a yield should have stopped by now and that may still run; unset: there is none.
   std::optional<std::string> failed_to_yield(LocalTime now) const;
+  // Something is done to a group.
+  bool busy() const;
   void follow(const core::State& state) { monitors_.follow(state); }
 
  private:
