@@ -52,6 +52,8 @@ Result<Cgroup> Cgroup::delegated(std::string_view name) {
   if (!mount) return failure("no cgroup v2 hierarchy is mounted", "mount -t cgroup2 cgroup2 /sys/fs/cgroup");
   auto own = own_path();
   if (!own) return failure("/proc/self/cgroup names no cgroup v2");
+  // Where systemd puts what it runs beside the main process of a unit to which it delegates.
+  if (own->ends_with("/.control")) own->resize(own->size() - std::string_view("/.control").size());
   if (mount->root != "/" && own->starts_with(mount->root)) own->erase(0, mount->root.size());
   std::string path = own->size() <= 1 ? mount->path : mount->path + *own;
   Fd directory{::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};

@@ -15,7 +15,9 @@
 #include "config/corosync_conf.h"
 #include "config/parse.h"
 #include "drivers/driver.h"
+#include "engine/cluster/abandoned.h"
 #include "engine/cluster/node.h"
+#include "engine/cluster/outgoing.h"
 #include "engine/cluster/store.h"
 #include "engine/files/atomic_file.h"
 #include "engine/files/flow_stamp.h"
@@ -31,29 +33,24 @@
 #include "engine/watchdog/feeder.h"
 #include "komainud/backend.h"
 #include "komainud/identity.h"
+#include "komainud/options.h"
+#include "komainud/yield.h"
 #include "wire/wire.h"
 
 namespace komainu {
 namespace {
 
 constexpr Duration kLeavePatience = 60s;
+// While it leaves, systemd is asked to wait: less often than that, and for longer.
+constexpr Duration kStillLeaving = 5s;
 constexpr std::chrono::milliseconds kFlushPatience = 2s;
 // How often a node that is held back looks whether it may begin, and says that it may not.
 constexpr Duration kLookAgain = 100ms;
 constexpr Duration kRepeat = 60s;
 // What systemd does with an exit is said in packaging/komainud.service.
-constexpr int kExitFailed = 1;          // what failed may pass: it is started again
-constexpr int kExitMisconfigured = 78;  // EX_CONFIG of sysexits.h: it is not, as only a person can help
+constexpr int kExitFailed = 1;     // what failed may pass: it is started again
+using engine::kExitMisconfigured;  // it is not, as only a person can help
 constexpr std::size_t kMaxConfig = 4u << 20;
-
-struct Options {
-  std::string config = "/etc/komainu/cluster.toml";
-  std::string state = "/var/lib/komainu";
-  std::string runtime = "/run/komainu";
-  std::string socket{api::kSocketPath};
-  std::string corosync_conf = "/etc/corosync/corosync.conf";
-  std::string node;
-};
 
 // Nothing is destroyed: threads may run already. What the groups run here runs on.
 [[noreturn]] void die(int code, const Error& error) {
@@ -74,7 +71,7 @@ T need(Result<T> result) {
   return std::move(*result);
 }
 
-core::Spec read_config(const std::string& path, const params::Registry& registry) {
+core::SpecPtr read_config(const std::string& path, const params::Registry& registry) {
   const std::optional<std::string> text = need(engine::read_whole(path, kMaxConfig));
   if (!text) {
     die_misconfigured(
@@ -86,7 +83,9 @@ core::Spec read_config(const std::string& path, const params::Registry& registry
     std::cerr << config::render(parsed.diagnostics, path, *text);
     die_misconfigured({path + " is wrong", "'komainu config check' reads it without the daemon"});
   }
-  return std::move(*parsed.spec);
+  auto spec = std::make_shared<const core::Spec>(std::move(*parsed.spec));
+  if (const std::optional<Error> problem = engine::too_large(spec)) die_misconfigured(*problem);
+  return spec;
 }
 
 std::optional<core::Durable> read_store(const std::string& path, const std::string& cluster) {
@@ -109,14 +108,14 @@ class Daemon {
   }
 
   void run() {
-    core::Spec configured = read_config(options_.config, registry_);
-    std::optional<core::Durable> stored = read_store(options_.state + "/store", configured.cluster);
-    if (stored && stored->spec->source != configured.source) {
+    const core::SpecPtr configured = read_config(options_.config, registry_);
+    std::optional<core::Durable> stored = read_store(options_.store(), configured->cluster);
+    if (stored && stored->spec->source != configured->source) {
       journal_.warning(options_.config +
                        " differs from the configuration that the cluster agreed on, which is used: "
                        "'komainu config apply' makes it the cluster's");
     }
-    core::SpecPtr spec = stored ? stored->spec : std::make_shared<const core::Spec>(std::move(configured));
+    core::SpecPtr spec = stored ? stored->spec : configured;
     const Result<NodeId> found = find_self(*spec, options_.node);
     if (!found) die_misconfigured(found.error());
     const NodeId self = *found;
@@ -220,7 +219,7 @@ class Daemon {
   }
 
   void store(const core::Durable& durable, std::function<void(bool)> done) {
-    const std::string path = options_.state + "/store";
+    const std::string path = options_.store();
     auto write = [path, bytes = wire::encode(durable)] {
       return engine::write_atomically(path, bytes, 0600);
     };
@@ -323,8 +322,9 @@ class Daemon {
     hold_.cancel();
     if (!began_) {
       watchdog_->end();
-      return loop_.stop();
+      return loop_.stop();  // what an earlier run left is for `komainud --yield`
     }
+    still_leaving();
     node_->leave(kLeavePatience, [this] {
       feed_.cancel();
       watchdog_->end();
@@ -332,6 +332,12 @@ class Daemon {
       channel_->stop();
       loop_.stop();
     });
+  }
+
+  // A stop that has failed is not worth waiting for: systemd then ends this.
+  void still_leaving() {
+    if (node_->busy()) notify_.extend_timeout(3 * kStillLeaving);
+    leave_.set_after(kStillLeaving, [this] { still_leaving(); });
   }
 
   std::map<std::string, std::uint64_t> counters() const {
@@ -355,7 +361,7 @@ class Daemon {
   engine::RingFile ring_file_{options_.state + "/stream"};
   engine::Writer writer_;
   const std::uint64_t boot_ = boot_identity();
-  engine::FlowStamp stamp_{options_.runtime + "/last-flow", boot_};
+  engine::FlowStamp stamp_{options_.flow_stamp(), boot_};
   api::EventLog events_;
   std::unique_ptr<engine::Netlink> netlink_;
   std::unique_ptr<engine::Systemd> systemd_;
@@ -366,6 +372,7 @@ class Daemon {
   engine::Loop::Timer beat_{loop_};
   engine::Loop::Timer feed_{loop_};
   engine::Loop::Timer hold_{loop_};
+  engine::Loop::Timer leave_{loop_};
   bool began_ = false;
   std::vector<std::string> held_by_;
   LocalTime repeat_;
@@ -390,7 +397,12 @@ int main(int argc, char** argv) {
   app.add_option("--corosync-conf", options.corosync_conf, "Corosync's configuration, kept up to date")
       ->capture_default_str();
   app.add_option("--node", options.node, "this node's name; default: the host name");
+  bool yields = false;
+  app.add_flag("--yield", yields,
+               "for systemd, after the daemon's end: stop this node's groups where nobody fences it and the "
+               "daemon does not come back");
   CLI11_PARSE(app, argc, argv);
+  if (yields) return komainu::yield(options);
 
   // Both before there is a thread: a fork copies only one, and their stacks are locked whole.
   auto spawner = komainu::need(

@@ -67,6 +67,8 @@ class Node {
   // ran here is online elsewhere if it can be. After `patience` also with groups that still run, unless the
   // others would then take them for stopped.
   void leave(Duration patience, std::function<void()> done);
+  // Its groups are being stopped, started or looked at.
+  bool busy() const { return executor_.busy(); }
   // Puts the request into the stream; `answer` is called once, from the loop: also when the view ends first,
   // and when nobody can be waiting any more.
   void submit(core::Request request, std::function<void(core::Answer)> answer);
@@ -100,19 +102,19 @@ class Node {
   void stay_out(const std::string& why, const std::string& help);
   void start_over(const std::string& why);
   void drop_reports_of(const std::set<GroupId>& groups, std::size_t among);
-  void note_request(const core::Input& input);
-  void answer(std::uint64_t request, bool accepted, const std::string& text);
   void forget_looks(const std::set<GroupId>& groups, std::size_t among);
   void drop_facts(std::size_t among, const std::function<bool(const core::Fact&)>& which);
+  void note_request(const core::Input& input);
+  void answer(std::uint64_t request, bool accepted, const std::string& text);
   void answer_for_lost_view();
   void answer_late_ones();
   void check_leaving();
+  bool may_leave_groups_behind() const;
   void tell_quorum_device();
   void begin_job(drivers::Task<void> job);
 
   void take(core::RingChange& change);
   void take(core::QuorumVerdict& verdict);
-  bool may_leave_groups_behind() const;
   void take(channel::Lost& lost);
   void take(channel::Delivered& delivered);
   void take(core::LinkChange& change);
@@ -162,6 +164,7 @@ class Node {
   std::map<std::uint64_t, Asked> asked_;
   std::uint64_t next_request_ = 0;
   std::uint64_t malformed_ = 0;
+  LocalTime complain_again_;  // of a message that is too large
   SnapshotGuard guard_;
   int snapshots_refused_ = 0;                    // in a row
   std::optional<channel::QuorumDevice> device_;  // as last told
@@ -171,7 +174,6 @@ class Node {
     std::function<void()> done;
     std::vector<GroupId> groups;           // that this node held
     std::optional<LocalTime> empty_since;  // nothing runs here, and the others know
-  LocalTime complain_again_;  // of a message that is too large
   };
   bool has_arrived(GroupId group) const;
   std::optional<Leave> leaving_;

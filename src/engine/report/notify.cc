@@ -34,6 +34,10 @@ void Notify::status(std::string_view text) {
   send("STATUS=" + std::string(text));
 }
 
+void Notify::extend_timeout(Duration by) {
+  send("EXTEND_TIMEOUT_USEC=" + std::to_string(by.count()));
+}
+
 void Notify::send(std::string_view text) {
   if (socket_) ::send(socket_.get(), text.data(), text.size(), MSG_NOSIGNAL);
 }

@@ -19,6 +19,8 @@ class Notify {
   void stopping() { send("STOPPING=1"); }
   void alive() { send("WATCHDOG=1"); }
   void status(std::string_view text);
+  // The start or stop under way takes at least so much longer from now on.
+  void extend_timeout(Duration by);
   // How often systemd wants to hear alive(), halved; unset: never.
   std::optional<Duration> watchdog() const { return watchdog_; }
 
