@@ -1,15 +1,17 @@
-"""What the demo's two servers cannot show: three nodes, a joiner, a partition that heals, wrong configurations and a
-stranger in the process group."""
+"""What the demo cannot show: three nodes, a joiner, a partition that heals, cold starts, wrong configurations, a dead
+disk and a stranger in the process group."""
 
 import json
 import pathlib
 import re
+import signal
 import subprocess
 import tempfile
+import time
 import unittest
 
 from komainu_lab import provision
-from komainu_lab.cluster import Cluster
+from komainu_lab.cluster import Cluster, replay_all
 from komainu_lab.lab import Lab, program
 from komainu_lab.shell import CommandFailed
 from komainu_lab.waiting import wait_for
@@ -121,6 +123,9 @@ class ClusterTest(unittest.TestCase):
 
     def tearDown(self):
         self.assertEqual(self.witness.since(self.mark)["violations"], [], "the group was active twice")
+        compared, differences = replay_all(self.cluster)
+        self.assertEqual(differences, [])
+        self.assertGreater(compared, 0)
 
     def answered_by_another(self, deadline=60):
         return wait_for(lambda: self.witness.answering() not in (None, self.active.name) and self.witness.answering(),
@@ -129,13 +134,22 @@ class ClusterTest(unittest.TestCase):
 
 class ThreeNodes(ClusterTest):
     def test_a_lost_one_is_replaced_and_joins_again_with_the_state_of_the_others(self):
-        self.active.power_off()
+        joiner = self.active
+        joiner.power_off()
         successor = self.answered_by_another()
-        self.active.power_on()
+        # It cannot know of these.
+        self.cluster.apply(provision.cluster_toml(self.lab.layout, http_interval="3s"))
+        self.cluster.komainu(self.lab.server(successor), "monitor", "suspend", "gateway")
+        expected = self.cluster.status(self.lab.server(successor))["config_version"]
+        joiner.power_on()
         self.cluster.wait_healthy()
         self.assertEqual(self.cluster.online_at(), successor, "it does not move back")
         views = {self.cluster.status(server)["view"] for server in self.lab.servers}
         self.assertEqual(len(views), 1, "all are in one view")
+        status = self.cluster.status(joiner)
+        self.assertEqual(status["config_version"], expected)
+        self.assertEqual([monitor["name"] for monitor in status["monitors"] if monitor["suspended"]], ["gateway"])
+        wait_for(lambda: '"3s"' in joiner.read("/etc/komainu/cluster.toml"), 10, "its file follows")
 
     def test_one_that_is_cut_off_yields_is_fenced_and_comes_back(self):
         self.lab.isolate(self.active, "interconnect")
@@ -182,17 +196,170 @@ class WithoutAFencer(ClusterTest):
         self.assertTrue(self.active.powered(), "nobody was switched off")
 
 
-class Stranger(ClusterTest):
+    def loses_its_daemon(self):
+        """After the file of the active server's configuration has been spoilt: its group has to stop all the same."""
+        self.active.signal_main("komainud", signal.SIGKILL)
+        wait_for(lambda: not self.active.pids("nginx"), 60, "the group is stopped without a daemon")
+        wait_for(lambda: "komainud --yield" in self.active.journal("komainud", lines=2000), 10, "the journal says who did it")
+        successor = self.answered_by_another(90)
+        self.active.run(["rm", "-rf", "/etc/komainu/cluster.toml"])
+        self.active.write("/etc/komainu/cluster.toml", self.lab.server(successor).read("/etc/komainu/cluster.toml"))
+        self.active.systemctl("start", "komainud")
+        self.cluster.wait_healthy()
+        self.assertEqual(self.cluster.online_at(), successor)
+
+    def test_a_daemon_that_only_a_person_can_mend_leaves_nothing_running(self):
+        self.active.write("/etc/komainu/cluster.toml", "[cluster]\nnam = \"x\"\n")
+        self.loses_its_daemon()
+
+    def test_a_daemon_that_fails_again_and_again_leaves_nothing_running_beyond_grace(self):
+        self.active.run(["rm", "/etc/komainu/cluster.toml"])
+        self.active.run(["mkdir", "/etc/komainu/cluster.toml"])
+        self.loses_its_daemon()
+
+
+class TwoNodes(ClusterTest):
     nodes = 2
 
-    def test_malformed_and_oversized_messages_in_the_process_group_change_nothing(self):
-        self.active.copy_in(program("komainu-rogue"), "/usr/local/bin/komainu-rogue")
-        said = self.active.output("komainu-rogue", "demo", timeout=60)
-        self.assertIn("sent", said)
+    def test_both_off_and_on_again_start_the_group(self):
+        for server in self.lab.servers:
+            server.power_off()
+        self.mark = self.witness.mark()
+        for server in self.lab.servers:
+            server.power_on()
+        wait_for(self.witness.answering, 60, "the service answers")
         self.cluster.wait_healthy()
-        seen = self.witness.since(self.mark)
-        self.assertEqual(seen["outages"], [])
+
+    def test_one_of_two_starts_only_what_an_operator_vouches_for(self):
+        missing, server = self.lab.servers
+        for one in self.lab.servers:
+            one.power_off()
+        self.lab.power_fault(missing, "refuses")
+        self.mark = self.witness.mark()
+        server.power_on()
+
+        def waits_for_the_other():
+            status = self.cluster.status(server)
+            return status["phase"] != "established" and not status["quorate"]
+
+        wait_for(waits_for_the_other, 30, "it waits to see the other one")
+        self.cluster.komainu(server, "cluster", "start-alone", "--yes")
+        wait_for(lambda: self.cluster.status(server)["phase"] == "established", 30, "it acts alone")
+        wait_for(lambda: any(event.kind == "fence" and event.severity != "info" and "not" in event.text
+                             for event in self.cluster.events_since(0)), 60, "the other one cannot be fenced")
+        self.assertIsNone(self.witness.answering())
+        self.assertEqual(self.witness.holders(), [])
+        self.cluster.komainu(server, "fence", "confirm", missing.name, "--yes")
+        self.assertEqual(wait_for(self.witness.answering, 30, "the service answers"), server.name)
+
+        self.lab.power_fault(missing, "none")
+        missing.power_on()
+        self.cluster.wait_healthy()
+        self.assertEqual(self.cluster.online_at(), server.name)
+
+
+class Stranger(ClusterTest):
+    """A program that says what no daemon says, beside a node's daemon and then as that node's member."""
+
+    def daemons(self):
+        return {server.name: server.systemctl("show", "-p", "MainPID", "-p", "NRestarts", "komainud")
+                for server in self.others}
+
+    def counted(self, server):
+        health = server.output("curl", "--silent", "--unix-socket", "/run/komainu/api.sock", "http://node/v1/health")
+        counters = json.loads(health)["counters"]
+        return counters["messages_malformed"], counters["stream_misbehaved"]
+
+    def rogue_speaks(self):
+        before = {server.name: self.counted(server) for server in self.others}
+        said = json.loads(self.host.output("komainu-rogue", "demo", timeout=120))
+
+        def grown(server):
+            return [now - then for now, then in zip(self.counted(server), before[server.name])]
+
+        return said, grown
+
+    def test_what_it_says_changes_nothing(self):
+        self.host = self.lab.others(self.active)[-1]
+        self.others = self.lab.others(self.host)
+        self.host.copy_in(program("komainu-rogue"), "/usr/local/bin/komainu-rogue")
+        daemons = self.daemons()
+
+        said, grown = self.rogue_speaks()
+        for server in self.others:
+            wait_for(lambda server=server: grown(server)[1] >= said["sent"], 30, "all of it was refused unread")
+
+        self.host.systemctl("stop", "komainud")
+        said, grown = self.rogue_speaks()
+        for server in self.others:
+            wait_for(lambda server=server: grown(server)[1] >= said["cut_wrong"], 30, "the channel refused what is no message")
+            wait_for(lambda server=server: grown(server)[0] >= said["unreadable"], 30, "the daemon refused the messages")
+            self.assertLess(grown(server)[1], said["sent"], "whole ones came through the channel")
+
+        self.host.systemctl("start", "komainud")
+        self.cluster.wait_healthy()
+        self.assertEqual(self.daemons(), daemons, "no daemon was restarted")
+        self.assertEqual(self.witness.since(self.mark)["outages"], [])
         self.assertEqual(self.cluster.online_at(), self.active.name)
+
+
+class DeadDisk(unittest.TestCase):
+    """A program on a file system that never answers holds up neither the API nor another group."""
+
+    CONFIG = """[cluster]
+name = "alone"
+[[node]]
+name = "guest1"
+[[group]]
+name = "other"
+autostart = false
+  [[group.resource]]
+  name = "app"
+  type = "command"
+  start = ["/usr/bin/touch", "/run/lab/other"]
+  stop  = ["/bin/rm", "-f", "/run/lab/other"]
+  probe = ["/bin/sh", "-c", "test -e /run/lab/other || exit 3"]
+[[monitor]]
+name = "dead"
+type = "command"
+command = ["@DEAD@"]
+interval = "1s"
+timeout = "1s"
+affects = []
+"""
+
+    def test_status_answers_and_another_group_starts(self):
+        with Lab(1) as lab:
+            server = lab.server(0)
+            provision.everything(server)
+            server.copy_in(program("komainu-dead-filesystem"), "/usr/local/bin/komainu-dead-filesystem")
+            if not server.path("/dev/fuse").exists():
+                server.run(["mknod", "/dev/fuse", "c", "10", "229"])
+            server.run(["mkdir", "-p", "/run/lab"])
+            disk = server.start(["komainu-dead-filesystem", "/run/lab/dead"])
+            self.addCleanup(disk.abandon)
+            dead = wait_for(lambda: server.read("/run/lab/dead").strip(), 20, "the dead file system is mounted")
+            server.write("/etc/komainu/cluster.toml", self.CONFIG.replace("@DEAD@", dead))
+            server.systemctl("start", "komainud")
+
+            def health(counter):
+                text = server.output("curl", "--silent", "--unix-socket", "/run/komainu/api.sock", "http://node/v1/health")
+                return json.loads(text)["counters"][counter]
+
+            wait_for(lambda: health("agents_stuck") > 0, 60, "the monitor's program survives SIGKILL")
+            begin = time.monotonic()
+            status = json.loads(server.output("komainu", "--json", "status"))
+            answered = time.monotonic()
+            self.assertEqual(status["phase"], "established")
+            server.output("komainu", "group", "start", "other")
+            wait_for(lambda: server.path("/run/lab/other").exists(), 30, "the other group starts", interval=0.005)
+            started = time.monotonic()
+            print(f"\nbeside a dead disk: status after {1000 * (answered - begin):.0f} ms, another group started "
+                  f"{1000 * (started - answered):.0f} ms after that, the loop late by at most "
+                  f"{health('loop_delay_recent_max_us') / 1000:.1f} ms", flush=True)
+            disk.abandon()
+            wait_for(lambda: health("agents_stuck") == 0, 30, "the program ends with its disk")
+            server.systemctl("stop", "komainud")
 
 
 if __name__ == "__main__":

@@ -42,6 +42,7 @@ std::map<std::string, std::uint64_t> Backend::counters() const {
   const channel::Health health = channel_.health();
   all["stream_unsent"] = health.unsent;
   all["stream_waiting"] = health.waiting;
+  all["stream_misbehaved"] = health.misbehaved;
   all["stream_latency_us"] = static_cast<std::uint64_t>(health.latency.count());
   return all;
 }
