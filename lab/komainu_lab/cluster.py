@@ -6,6 +6,7 @@ was survived. That is the witness's word alone.
 
 import dataclasses
 import json
+import re
 
 from . import provision
 from .shell import CommandFailed, CommandHung
@@ -186,6 +187,23 @@ class Cluster:
 
     def config_versions(self):
         return [self.status(server)["config_version"] for server in self.lab.servers]
+
+
+def replay_all(cluster):
+    """The decisions of every server that is on, made again from its record: how many states were compared in all, and
+    what was otherwise than recorded, or not told."""
+    compared, differences = 0, []
+    for server in cluster.lab.servers:
+        if not server.powered():
+            continue
+        replayed = cluster.komainu(server, "replay", timeout=120, check=False)
+        found = re.search(r"(\d+) states compared", replayed.stderr)
+        if replayed.returncode != 0 or not found:
+            last = replayed.stderr.strip().splitlines()[-3:]
+            differences.append(f"{server}: komainu replay: exit {replayed.returncode}: {' '.join(last)}")
+        else:
+            compared += int(found.group(1))
+    return compared, differences
 
 
 def first_detection(events):

@@ -25,6 +25,7 @@ class Result:
     downtime_us: int
     outages: list
     violations: list
+    unseen_us: int  # the longest time in which the judge did not look
 
 
 def run_fault(fault, lab, cluster, witness, progress):
@@ -60,7 +61,7 @@ def run_fault(fault, lab, cluster, witness, progress):
     detected = clusters.first_detection(events)
     return Result(fault.name, fault.title, not found, found, clusters.reaction(events),
                   None if detected is None else detected - since_boot_us, verdict.restored_after_us(seen),
-                  verdict.downtime_us(seen), seen["outages"], seen["violations"])
+                  verdict.downtime_us(seen), seen["outages"], seen["violations"], seen["largest_gap_us"])
 
 
 def witness_us():
@@ -83,7 +84,7 @@ def _judge_each(chosen, lab, cluster, witness, terminal):
             results.append(run_fault(fault, lab, cluster, witness, terminal.progress))
         except NotInTime as failure:
             # The cluster did not recover from what was before: what comes after would prove nothing.
-            results.append(Result(fault.name, fault.title, False, [f"not run: {failure}"], "", None, None, 0, [], []))
+            results.append(Result(fault.name, fault.title, False, [f"not run: {failure}"], "", None, None, 0, [], [], 0))
             _print_result(terminal, results[-1])
             break
         _print_result(terminal, results[-1])
@@ -92,9 +93,11 @@ def _judge_each(chosen, lab, cluster, witness, terminal):
 
 def _print_table(terminal, results):
     terminal.line()
-    terminal.table(["fault", "what komainu did", "detected after", "restored after", "client's downtime"],
+    terminal.table(["fault", "what komainu did", "detected after", "restored after", "client's downtime",
+                    "judge's longest pause"],
                    [[result.title, result.did[:70] or "nothing", milliseconds(result.detected_us),
-                     milliseconds(result.restored_us), milliseconds(result.downtime_us or None)] for result in results])
+                     milliseconds(result.restored_us), milliseconds(result.downtime_us or None), milliseconds(result.unseen_us or None)]
+                    for result in results])
     terminal.line()
 
 
@@ -125,17 +128,24 @@ def run(chosen, *, stay=False, as_json=False):
                 raise
             results = _judge_each(chosen, lab, cluster, witness, terminal)
             total = witness.since(started)
-        passed = len(results) == len(chosen) and all(result.passed for result in results) and not total["violations"]
+        terminal.progress("running the decisions over the servers' records again")
+        compared, differences = clusters.replay_all(cluster)
+        passed = (len(results) == len(chosen) and all(result.passed for result in results) and not total["violations"]
+                  and not differences)
         _print_table(terminal, results)
         if total["violations"]:
             terminal.line(terminal.style("DOUBLE ACTIVATION: " + json.dumps(total["violations"]), "bad"))
-        elif passed:
+        for difference in differences:
+            terminal.line(terminal.style(difference, "bad"))
+        if passed:
             terminal.line(terminal.style(
                 f"The service survived {len(results)} faults and was never active twice "
-                f"({total['requests']} requests, {total['samples']} looks into both servers).", "good"))
+                f"({total['requests']} requests, {total['samples']} looks into both servers, {compared} states of the record "
+                "decided again).", "good"))
         if as_json:
             print(json.dumps({"passed": passed, "requests": total["requests"], "samples": total["samples"],
-                              "violations": total["violations"],
+                              "violations": total["violations"], "largest_gap_us": total["largest_gap_us"],
+                              "states_decided_again": compared, "differences": differences,
                               "faults": [dataclasses.asdict(result) for result in results]}, indent=2))
         if not passed:
             terminal.line(f"The servers' logs are in {logs.save(lab, cluster, 'demo')}.")

@@ -58,12 +58,17 @@ class Fault:
 
 # What is done to the active server.
 
-def _kill_nginx(scene):
-    scene.active.signal("nginx", signal.SIGKILL)
+def _signal_nginx(number):
+    def inject(scene):
+        scene.memory["nginx"] = scene.active.signal("nginx", number)
+    return inject
 
 
-def _stop_nginx(scene):
-    scene.active.signal("nginx", signal.SIGSTOP)
+def _other_nginx(scene):
+    """The processes that answer now are none of those that the fault hit: it did something, whatever the client saw."""
+    answering = scene.witness.answering()
+    pids = scene.lab.server(answering).pids("nginx") if answering else []
+    return bool(pids) and not set(pids) & set(scene.memory["nginx"])
 
 
 def _continue_nginx(scene):
@@ -120,10 +125,15 @@ def _kill_komainud_during_start(scene):
     mover = scene.cluster.start_move(target)
     try:
         wait_for(lambda: target.active("nginx") == "activating", 20, f"nginx is starting on {target}")
+        scene.memory["target"], scene.memory["daemon"] = target, target.main_pid("komainud")
         target.signal_main("komainud", signal.SIGKILL)
     finally:
         target.path("/run/lab/slow-start").unlink(missing_ok=True)
         mover.abandon()
+
+
+def _new_daemon_that_starts(scene):
+    return scene.memory["target"].main_pid("komainud") not in (0, scene.memory["daemon"])
 
 
 def _clock_ahead(scene):
@@ -156,13 +166,32 @@ def _said(severity, words):
     return check
 
 
+def _silence_gateway(scene):
+    for server in scene.lab.servers:
+        server.path("/run/lab/alerts").unlink(missing_ok=True)
+    scene.lab.gateway_down()
+
+
+def _alerted(words):
+    """The alert command of the configuration was run with these words, on every server."""
+    def check(scene):
+        files = [server.path("/run/lab/alerts") for server in scene.lab.servers]
+        return all(file.exists() and words in file.read_text() for file in files)
+    return check
+
+
+def _all(*checks):
+    return lambda scene: all(check(scene) for check in checks)
+
+
 def _fenced(scene):
     return not scene.active.powered()
 
 
 FAULTS = (
-    Fault("nginx-killed", "nginx killed", _kill_nginx, RESTORED),
-    Fault("nginx-hangs", "nginx stopped (it hangs)", _stop_nginx, RESTORED, repair=_continue_nginx),
+    Fault("nginx-killed", "nginx killed", _signal_nginx(signal.SIGKILL), RESTORED, also=_other_nginx),
+    Fault("nginx-hangs", "nginx stopped (it hangs)", _signal_nginx(signal.SIGSTOP), RESTORED, repair=_continue_nginx,
+          also=_other_nginx),
     Fault("nginx-500", "nginx answers 500", _break_nginx, MOVED, repair=_heal_nginx),
     Fault("public-nic", "public NIC of the active node down", _cut("public"), MOVED, repair=_plug_in_and_power_on),
     Fault("interconnect", "interconnect cut only", _cut("interconnect"), UNDISTURBED, repair=_plug_in_and_power_on,
@@ -171,7 +200,8 @@ FAULTS = (
           repair=_plug_in_and_power_on, also=_fenced),
     Fault("komainud-killed", "komainud killed", _signal_daemon("komainud", signal.SIGKILL), UNDISTURBED,
           also=_same_nginx_new_daemon),
-    Fault("komainud-killed-starting", "komainud killed during a start", _kill_komainud_during_start, RESTORED),
+    Fault("komainud-killed-starting", "komainud killed during a start", _kill_komainud_during_start, RESTORED,
+          also=_new_daemon_that_starts),
     # systemd's watchdog kills it; its successor adopts the application.
     Fault("komainud-stopped", "komainud stopped (it hangs)", _signal_daemon("komainud", signal.SIGSTOP), UNDISTURBED,
           repair=_continue_daemon("komainud"), also=_same_nginx_new_daemon, deadline=60),
@@ -181,8 +211,8 @@ FAULTS = (
     Fault("corosync-stopped", "corosync stopped (it hangs)", _signal_daemon("corosync", signal.SIGSTOP), MOVED,
           repair=_continue_daemon("corosync"), deadline=60),
     Fault("clock", "clock of the active node one hour ahead", _clock_ahead, UNDISTURBED, repair=_clock_right),
-    Fault("gateway", "gateway dead for both", lambda scene: scene.lab.gateway_down(), UNDISTURBED,
-          repair=lambda scene: scene.lab.gateway_up(), also=_said("alarm", "fails on every node")),
+    Fault("gateway", "gateway dead for both", _silence_gateway, UNDISTURBED,
+          repair=lambda scene: scene.lab.gateway_up(), also=_all(_said("alarm", "fails on every node"), _alerted("gateway fails on every node"))),
     Fault("move", "group moved by hand", lambda scene: scene.cluster.move(scene.standby), MOVED),
     Fault("drain", "node drained and resumed", lambda scene: scene.cluster.drain(scene.active), MOVED,
           repair=lambda scene: scene.cluster.resume(scene.active)),

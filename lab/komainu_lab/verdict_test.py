@@ -48,7 +48,7 @@ class Objections(unittest.TestCase):
         self.assertTrue(verdict.objections(fault(UNDISTURBED), report))
 
     def test_a_judge_that_slept_or_forgot_proves_nothing(self):
-        self.assertTrue(verdict.objections(fault(RESTORED), seen(largest_gap_us=2_000_000)))
+        self.assertTrue(verdict.objections(fault(RESTORED), seen(largest_gap_us=150_000)))
         self.assertTrue(verdict.objections(fault(RESTORED), seen(complete=False)))
 
 
