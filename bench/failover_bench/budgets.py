@@ -3,7 +3,8 @@
 import dataclasses
 from typing import Callable
 
-from .komainu import KomainuFast, KomainuLan
+from .komainu import MONITORS, KomainuFast, KomainuLan
+from .results import CROWDED
 
 
 @dataclasses.dataclass(frozen=True)
@@ -11,8 +12,9 @@ class Budget:
     text: str
     stacks: tuple
     scenario: str
-    limit_ms: float
-    of_run: Callable  # a run's figures → milliseconds, or None
+    limit: float
+    of_run: Callable  # a run's figures → what is limited, or None
+    unit: str = "ms"
 
 
 BUDGETS = (
@@ -24,4 +26,7 @@ BUDGETS = (
            lambda run: run.get("ordered_ms")),
     Budget("move, beyond the service's own stop and start", (KomainuFast.name, KomainuLan.name), "move", 200,
            lambda run: None if run.get("service_ms") is None else run["downtime_ms"] - run["service_ms"]),
+    Budget(f"idle komainud, {MONITORS} monitors: memory", (KomainuLan.name,), CROWDED, 25, lambda run: run["pss_mib"], "MiB PSS"),
+    Budget(f"idle komainud, {MONITORS} monitors: CPU", (KomainuLan.name,), CROWDED, 0.5, lambda run: run["cpu_percent"],
+           "% of a core"),
 )

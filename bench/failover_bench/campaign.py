@@ -8,7 +8,7 @@ from komainu_lab.shell import CommandFailed, CommandHung
 from komainu_lab.waiting import wait_for
 
 from . import footprint, measure
-from .results import Results
+from .results import CROWDED, Results
 from .stacks import STACKS
 
 
@@ -52,9 +52,9 @@ class Campaign:
                     self.results.add(stack.name, doing, number, figures)
                     left.pop(0)
                     self._repair(stack)
-                    if stack.name not in self.results.footprints and self._footprint_s:
+                    if self._footprint_s and not self.results.has_footprint(stack.name, number):
                         doing = "idle"
-                        self._footprint(stack, say)
+                        self._footprint(stack, number, say)
             except measure.Void as void:
                 say(f"{doing} is void: {void}")
                 self.results.void(stack.name, doing, number, str(void))
@@ -74,12 +74,21 @@ class Campaign:
             server.power_on()
         stack.repair()
 
-    def _footprint(self, stack, say):
+    def _footprint(self, stack, number, say):
+        self.results.add_footprint(stack.name, number, self._idle(stack, say))
+        if stack.crowded_units:
+            with stack.crowded():
+                idle = self._idle(stack, say)
+            daemon = {key: sum(idle["active"]["units"][unit][key] for unit in stack.crowded_units)
+                      for key in ("cpu_percent", "pss_mib")}
+            self.results.add(stack.name, CROWDED, number, daemon)
+
+    def _idle(self, stack, say):
         measure.wait_ready(stack)
         say(f"idle for {self._footprint_s:g} s")
         fetch = ["curl", "--silent", "--fail", "--max-time", "1", f"http://{stack.lab.layout.floating}/"]
         active = wait_for(lambda: stack.lab.in_client(fetch).stdout.strip(), 10, "the service answers")
-        self.results.footprints[stack.name] = footprint.measure(stack, stack.lab.server(active), self._footprint_s)
+        return footprint.measure(stack, stack.lab.server(active), self._footprint_s)
 
 
 def _save_logs(lab, name):

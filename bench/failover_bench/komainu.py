@@ -1,11 +1,12 @@
 """komainu with the demo's cluster.toml: only the profile differs, and the fencer in the unsafe scenario."""
 
+import contextlib
 import re
 import time
 
 from komainu_lab import provision
 from komainu_lab.cluster import GROUP, UNITS, Cluster
-from komainu_lab.lab import program
+from komainu_lab.lab import SOURCE, program
 
 from . import corosync
 from .stack import Stack, first_reason
@@ -25,6 +26,25 @@ def without_fencing(toml):
     if count != 1:
         raise ValueError(f"the lab's cluster.toml has {count} [[fencing]] sections, not one")
     return changed
+
+
+MONITORS = 50
+_KINDS = (
+    'type = "systemd-unit"\nunit = "dbus.service"',
+    'type = "process"\nunit = "corosync.service"',
+    'type = "tcp"\nhost = "@POWER@"\nport = @POWER_PORT@',
+    'type = "http"\nurl = "http://@FLOATING@/"',
+    'type = "ping"\ntargets = ["@GATEWAY@"]',
+    'type = "nic-link"\ninterface = "eth0"',
+    'type = "command"\ncommand = ["/bin/true"]',
+)
+
+
+def with_monitors(template, number):
+    """As many monitors in all, the new ones of every type in turn, at their default intervals; nothing depends on them."""
+    more = number - template.count("[[monitor]]")
+    return template + "".join(f'\n[[monitor]]\nname = "more-{index}"\n{_KINDS[index % len(_KINDS)]}\n'
+                              for index in range(more))
 
 
 class Komainu(Stack):
@@ -49,8 +69,15 @@ class Komainu(Stack):
             server.systemctl("daemon-reload")
         self._cluster.make(self._toml())
 
-    def _toml(self):
-        return with_profile(provision.cluster_toml(self.lab.layout), self.profile)
+    def _toml(self, template=None):
+        return with_profile(provision.cluster_toml(self.lab.layout, template=template), self.profile)
+
+    @contextlib.contextmanager
+    def crowded(self):
+        demo = (SOURCE / "lab" / "files" / "cluster.toml").read_text()
+        self._cluster.apply(self._toml(with_monitors(demo, MONITORS)))
+        yield
+        self._cluster.apply(self._toml())
 
     def why_not_ready(self):
         return first_reason([self._cluster.why_not_healthy])
@@ -92,3 +119,4 @@ class KomainuLan(Komainu):
     name = "komainu-lan"
     title = "komainu, profile lan (token 1 s)"
     profile = "lan"
+    crowded_units = ("komainud",)

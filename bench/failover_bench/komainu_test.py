@@ -3,8 +3,10 @@ import unittest
 
 from failover_bench import komainu
 from komainu_lab import provision
+from komainu_lab.lab import SOURCE
 from komainu_lab.layout import Layout
 
+DEMO = (SOURCE / "lab" / "files" / "cluster.toml").read_text()
 TOML = provision.cluster_toml(Layout("km1", ("guest1", "guest2"), "/sys/fs/cgroup"))
 
 
@@ -15,6 +17,16 @@ class Configuration(unittest.TestCase):
         expected = tomllib.loads(TOML)
         expected["cluster"].pop("profile")
         self.assertEqual(changed, expected)
+
+    def test_the_crowd_has_as_many_monitors_of_every_type_as_its_budget_names(self):
+        template = provision.cluster_toml(Layout("km1", ("guest1", "guest2"), "/sys/fs/cgroup"),
+                                          template=komainu.with_monitors(DEMO, komainu.MONITORS))
+        monitors = tomllib.loads(template)["monitor"]
+        self.assertEqual(len(monitors), komainu.MONITORS)
+        self.assertEqual(len({monitor["name"] for monitor in monitors}), komainu.MONITORS)
+        self.assertEqual({monitor["type"] for monitor in monitors},
+                         {"systemd-unit", "process", "tcp", "http", "ping", "nic-link", "command"})
+        self.assertNotIn("@", template)
 
     def test_without_a_fencer_accepts_the_risk_of_a_split(self):
         changed = tomllib.loads(komainu.without_fencing(TOML))

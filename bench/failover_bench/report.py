@@ -59,12 +59,13 @@ def _row(results, name, scenario, references):
 
 
 def _print_footprints(terminal, results):
-    if not results.footprints:
+    footprints = {name: results.footprint(name) for name in STACKS if results.footprint(name)}
+    if not footprints:
         return
     terminal.line()
     terminal.line(terminal.style("idle, both networks quiet (CPU: percent of a core; memory: PSS in MiB)", "bold"))
     rows = []
-    for name, roles in results.footprints.items():
+    for name, roles in footprints.items():
         parts = [f"{unit} {number(use['cpu_percent'])} % {number(use['pss_mib'])} MiB"
                  for unit, use in roles["active"]["units"].items()]
         rows.append([name, *(number(roles[role]["all"][key]) for key in ("cpu_percent", "pss_mib")
@@ -80,26 +81,26 @@ def budget_lines(results):
             values = [value for value in map(budget.of_run, cell.runs.values()) if value is not None] if cell else []
             if values:
                 median = statistics.median(values)
-                yield budget, stack, median, median <= budget.limit_ms
+                yield budget, stack, median, median <= budget.limit
 
 
 def _print_budgets(terminal, results):
     lines = list(budget_lines(results))
     if lines:
         terminal.line()
-        terminal.table(["budget", "stack", "limit (ms)", "median (ms)", ""],
-                       [[budget.text, stack, number(budget.limit_ms), number(median), "met" if met else "MISSED"]
+        terminal.table(["budget", "stack", "limit", "median", "", ""],
+                       [[budget.text, stack, number(budget.limit), number(median), budget.unit, "met" if met else "MISSED"]
                         for budget, stack, median, met in lines])
 
 
 def as_json(results, stack_names, scenarios, runs):
     found = {"machine": _machine(), "runs": runs, "stacks": {}, "budgets": [
-        {"text": budget.text, "stack": stack, "limit_ms": budget.limit_ms, "median_ms": median, "met": met}
+        {"text": budget.text, "stack": stack, "limit": budget.limit, "median": median, "unit": budget.unit, "met": met}
         for budget, stack, median, met in budget_lines(results)]}
     for name in stack_names:
         cells = {scenario.name: _cell_json(results, name, scenario.name, stack_names) for scenario in scenarios
                  if results.cell(name, scenario.name) is not None}
-        found["stacks"][name] = {"title": STACKS[name].title, "scenarios": cells, "idle": results.footprints.get(name)}
+        found["stacks"][name] = {"title": STACKS[name].title, "scenarios": cells, "idle": results.footprint(name)}
     return found
 
 

@@ -29,8 +29,8 @@ class Tables(unittest.TestCase):
         stream = io.StringIO()
         report.print_tables(Terminal(stream), self.results, self.names, SCENARIOS.values())
         self.assertRegex(stream.getvalue(), r"pacemaker .* 8×")
-        self.assertRegex(stream.getvalue(), r"beyond membership and fencer +komainu-fast +80 +120 +MISSED")
-        self.assertRegex(stream.getvalue(), r"in all +komainu-fast +1000 +790 +met")
+        self.assertRegex(stream.getvalue(), r"beyond membership and fencer +komainu-fast +80 +120 +ms +MISSED")
+        self.assertRegex(stream.getvalue(), r"in all +komainu-fast +1000 +790 +ms +met")
 
     def test_json_holds_every_run_and_its_summary(self):
         found = report.as_json(self.results, self.names, SCENARIOS.values(), 1)

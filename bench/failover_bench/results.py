@@ -4,6 +4,12 @@ import collections
 import dataclasses
 import statistics
 
+from . import footprint
+
+
+# What is no scenario: the stack's own daemon, idle with as many monitors as the budget names.
+CROWDED = "idle-crowded"
+
 
 @dataclasses.dataclass
 class Cell:
@@ -37,7 +43,7 @@ class Spread:
 class Results:
     def __init__(self):
         self._cells = collections.defaultdict(Cell)
-        self.footprints = {}
+        self._footprints = collections.defaultdict(dict)  # by stack and round
 
     def add(self, stack, scenario, number, figures):
         self._cells[stack, scenario].runs[number] = figures
@@ -47,6 +53,17 @@ class Results:
 
     def fail(self, stack, scenario, number, why):
         self._cells[stack, scenario].failed.append({"round": number, "why": why})
+
+    def add_footprint(self, stack, number, measured):
+        self._footprints[stack][number] = measured
+
+    def has_footprint(self, stack, number):
+        return number in self._footprints[stack]
+
+    def footprint(self, stack):
+        """The median of the rounds; None if there was none."""
+        rounds = self._footprints.get(stack)
+        return footprint.median(list(rounds.values())) if rounds else None
 
     def cell(self, stack, scenario):
         """None if nothing was tried."""

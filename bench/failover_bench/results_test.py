@@ -7,6 +7,15 @@ def run(answered_ms, **more):
     return {"answered_ms": answered_ms, "twice": [], **more}
 
 
+class Footprints(unittest.TestCase):
+    def test_each_number_is_the_median_of_the_rounds(self):
+        results = Results()
+        for number, memory in enumerate([20, 60, 30]):
+            results.add_footprint("komainu-lan", number, {"active": {"all": {"pss_mib": memory}}})
+        self.assertEqual(results.footprint("komainu-lan"), {"active": {"all": {"pss_mib": 30}}})
+        self.assertIsNone(results.footprint("pacemaker"))
+
+
 class Summary(unittest.TestCase):
     def test_the_spread_leaves_out_what_was_not_measured(self):
         results = Results()

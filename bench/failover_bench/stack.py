@@ -20,6 +20,8 @@ class Stack:
     has_membership = True
     # How long it may take until it looks again at what it polls: a process dies at any moment of that.
     poll_s = 1.0
+    # The units whose idle use with many monitors is a budget; none: that is not measured.
+    crowded_units = ()
 
     def __init__(self, lab):
         self.lab = lab
@@ -51,6 +53,10 @@ class Stack:
 
     def repair(self):
         """Undoes whatever a scenario left behind: counters, constraints, what was stopped. The servers have power."""
+
+    def crowded(self):
+        """A context in which the stack watches as much as the budget of `crowded_units` says."""
+        raise NotImplementedError
 
     # The operator.
 
