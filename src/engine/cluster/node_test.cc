@@ -68,6 +68,7 @@ class Loopback final : public channel::Channel {
 struct NodeBench : testing::Bench {
   explicit NodeBench(const std::string& type) : spec(configured(type, {kHere})) {}
   explicit NodeBench(NodeSet nodes) : spec(configured("fake", nodes)) {}
+  explicit NodeBench(const core::Spec& given) : spec(std::make_shared<const core::Spec>(given)) {}
 
   static core::SpecPtr configured(const std::string& type, NodeSet nodes) {
     auto spec = std::make_shared<core::Spec>();
@@ -135,6 +136,7 @@ struct NodeBench : testing::Bench {
     node.submit(core::Request{0, "operator", core::GroupStop{kWeb}},
                 [this](core::Answer answer) { answers.push_back(std::move(answer)); });
   }
+  const core::GroupState& group() const { return node.replica().state().groups.at(kWeb); }
 
   const core::SpecPtr spec;
   Loopback channel;
@@ -142,6 +144,13 @@ struct NodeBench : testing::Bench {
   std::vector<core::Answer> answers;
   Node node{parts(), kHere, 1, spec, {}};
 };
+
+// The other one is absent, and is not waited for.
+core::Spec two_nodes() {
+  core::Spec spec = *NodeBench::configured("fake", {kHere, kPeer});
+  spec.timing.startup_wait = Duration{0};
+  return spec;
+}
 
 // A node is never taken apart: the daemon ends with it (komainud/main.cc).
 template <class Kind>
@@ -218,6 +227,60 @@ TEST(Node, LeavesInTheChannelWhatItCannotTakeYet) {
     return most > 0;
   }));
   EXPECT_LT(most, kMany - 256) << "it was taken while the queue was long";
+}
+
+TEST(Node, RefusesAConfigurationThatIsTooLargeToBeSentBeforeItTakesANumber) {
+  NodeBench& bench = bench_of();
+  bench.is_established();
+  auto huge = std::make_shared<core::Spec>(*bench.spec);
+  huge->groups.begin()->second.resources[0].params["text"] = std::string(wire::kMaxMessage, 'x');
+  const core::Incarnation before = bench.node.replica().incarnation();
+  bench.node.submit(core::Request{0, "operator", core::ConfigApply{huge}},
+                    [&bench](core::Answer answer) { bench.answers.push_back(std::move(answer)); });
+  ASSERT_EQ(bench.answers.size(), 1u);
+  EXPECT_FALSE(bench.answers[0].accepted);
+  EXPECT_THAT(bench.answers[0].text, HasSubstr("make it smaller"));
+  bench.asks_to_stop();
+  ASSERT_TRUE(bench.until([&] { return bench.answers.size() == 2; }));
+  EXPECT_TRUE(bench.answers[1].accepted) << bench.answers[1].text;
+  EXPECT_EQ(bench.node.replica().incarnation(), before);
+}
+
+// Whoever has left has no open fence any more, for the others: none of it may act then.
+TEST(Node, LeavesOnlyOnceItsFencesHaveEnded) {
+  core::Spec spec = two_nodes();
+  spec.fencing.push_back({{core::FenceDevice{.type = "fake", .params = {}, .targets = {}}}});
+  NodeBench& bench = bench_of(spec);
+  testing::Thing& device = things()["device"];
+  device.off.closed = true;
+  bench.is_established();
+  ASSERT_TRUE(bench.until([&] { return device.off.waiting(); }));
+  bool left = false;
+  bench.node.leave(1h, [&] { left = true; });
+  ASSERT_TRUE(bench.until([&] { return device.off.cancelled(); }));
+  EXPECT_FALSE(left);
+  device.off.open();
+  ASSERT_TRUE(bench.until([&] { return left; }));
+  EXPECT_TRUE(bench.node.replica().state().nodes.at(kPeer).fences.empty());
+}
+
+// With leases the others count on it: after a while they start what it ran.
+TEST(Node, LeavesNoGroupBehindWhereNobodyFencesIt) {
+  core::Spec spec = two_nodes();
+  spec.quorum.allow_split_risk = true;
+  NodeBench& bench = bench_of(spec);
+  bench.is_established();
+  ASSERT_TRUE(bench.until([&] { return bench.group().online().has_value(); }));
+  testing::Thing& service = things()["web/service"];
+  service.watch.ends_at_once = service.stop.closed = true;
+  bool left = false;
+  bench.node.leave(Duration{0}, [&] { left = true; });
+  ASSERT_TRUE(bench.until([&] { return service.stop.waiting(); }));
+  const std::uint64_t position = bench.node.replica().position();
+  ASSERT_TRUE(bench.until([&] { return bench.node.replica().position() > position + 3; }));
+  EXPECT_FALSE(left);
+  service.stop.open();
+  EXPECT_TRUE(bench.until([&] { return left; }));
 }
 
 TEST(Node, TakesNoPartWhenItCannotHoldItsConfiguration) {

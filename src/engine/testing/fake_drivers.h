@@ -30,7 +30,6 @@ namespace komainu::engine::testing {
 class Gate {
  public:
   bool closed = false;
-  int lets_pass = 0;  // so many go through it before it is closed
   bool ends_at_once = false;
 
   bool waiting() const { return operation_ != nullptr; }
@@ -46,7 +45,7 @@ class Gate {
   }
 
   drivers::Task<void> pass() {
-    if (!closed || (lets_pass > 0 && lets_pass-- > 0)) co_return;
+    if (!closed) co_return;
     cancelled_ = false;
     drivers::Operation<> operation([this] {
       cancelled_ = true;
