@@ -284,9 +284,9 @@ bool TestChannel::quiet() const {
 
 // Drops rings and entries that nobody will deliver any more, so that equal futures look equal.
 void TestChannel::tidy() {
-  std::array<std::uint32_t, 16> first{};  // entry that somebody may still deliver
-  std::array<std::uint32_t, 16> last{};
-  std::array<bool, 16> used{};
+  std::array<std::uint32_t, 32> first{};  // entry that somebody may still deliver
+  std::array<std::uint32_t, 32> last{};
+  std::array<bool, 32> used{};
   first.fill(Segment::kOpen);
   assert(rings_.size() <= used.size());
   for (std::uint32_t i = 0; i < machines_; ++i) {
@@ -318,7 +318,7 @@ void TestChannel::tidy() {
     }
   }
 
-  std::array<std::uint8_t, 16> moved{};
+  std::array<std::uint8_t, 32> moved{};
   std::uint8_t kept = 0;
   for (std::size_t r = 0; r < rings_.size(); ++r) {
     moved[r] = kept;
