@@ -10,9 +10,9 @@
 namespace komainu::sim {
 namespace {
 
-constexpr Duration kClockAtBoot = 10s;       // at least
-constexpr Duration kLongestLeave = 60s;      // a shutdown that nobody takes the groups of ends all the same
-constexpr Span kWakes{0us, 2ms};             // what has waited for a machine to go on
+constexpr Duration kClockAtBoot = 10s;   // at least
+constexpr Duration kLongestLeave = 60s;  // a shutdown that nobody takes the groups of ends all the same
+constexpr Span kWakes{0us, 2ms};         // what has waited for a machine to go on
 constexpr Span kSlowDisk{1s, 6s};
 constexpr Span kPowerCycle{500ms, 2s};
 
@@ -363,7 +363,8 @@ void Cluster::start_daemon(Machine& machine) {
   schedule_traffic();
   schedule_judges();
   push(now_, machine, What::kTimer);
-  for (const auto& [id, group] : known->groups) after(options_.latencies.probe, machine, What::kProbe, id.value);
+  for (const auto& [id, group] : known->groups)
+    after(options_.latencies.probe, machine, What::kProbe, id.value);
   for (const auto& [id, monitor] : known->monitors) {
     if (!monitor.group) after(options_.latencies.probe, machine, What::kMonitor, id.value);
   }
@@ -396,47 +397,47 @@ void Cluster::take(Machine& machine, core::Effects effects) {
 }
 
 void Cluster::act(Machine& machine, core::Effect& effect) {
-  std::visit(
-      Overloaded{
-          [&](core::Send& send) {
-            if (observer_) observer_->sends(machine.id, send.message);
-            channel_.send(NodeId{machine.index}, first_message_ + static_cast<MessageRef>(messages_.size()));
-            messages_.push_back(std::move(send.message));
-            schedule_order(machine);
-          },
-          [&](core::Execute& execution) { execute(machine, execution.group, execution.order); },
-          [&](core::Probe& look) {
-            after(options_.latencies.probe, machine, What::kProbe, look.group.value);
-          },
-          [&](core::ExecuteFence& shot) { fence(machine, shot.target, shot.order); },
-          [&](core::CancelFence& cancel) { cancel_fence(machine, cancel.target, cancel.order); },
-          [&](core::Yield& yield) {
-            if (observer_) observer_->yields(machine.id, yield.reason);
-            for (auto& [group, here] : machine.groups) stop_without_order(machine, group);
-          },
-          [&](core::Store& write) { store(machine, write); },
-          [&](core::Rejoin& rejoin) {
-            if (observer_) observer_->starts_over(machine.id, rejoin.reason);
-            stop_daemon(machine);
-            after(options_.latencies.daemon, machine, What::kDaemon);
-          },
-          [&](core::SpecActivated& active) {
-            machine.file = active.spec;
-            if (active.spec->version > spec_->version) spec_ = active.spec;
-          },
-          [&](core::SpecProposed& proposed) {
-            after(options_.latencies.probe, machine, What::kWritten, proposed.token, 0);
-          },
-          [&](core::Answer& answer) {
-            if (observer_) observer_->answers(machine.id, answer);
-          },
-          [&](core::RestartOs& restart) { reset(machine, restart.reason); },
-          [&](core::Event& event) {
-            if (observer_) observer_->tells(machine.id, event);
-          },
-          [](core::Prepare&) {},
-      },
-      effect);
+  std::visit(Overloaded{
+                 [&](core::Send& send) {
+                   if (observer_) observer_->sends(machine.id, send.message);
+                   channel_.send(NodeId{machine.index},
+                                 first_message_ + static_cast<MessageRef>(messages_.size()));
+                   messages_.push_back(std::move(send.message));
+                   schedule_order(machine);
+                 },
+                 [&](core::Execute& execution) { execute(machine, execution.group, execution.order); },
+                 [&](core::Probe& look) {
+                   after(options_.latencies.probe, machine, What::kProbe, look.group.value);
+                 },
+                 [&](core::ExecuteFence& shot) { fence(machine, shot.target, shot.order); },
+                 [&](core::CancelFence& cancel) { cancel_fence(machine, cancel.target, cancel.order); },
+                 [&](core::Yield& yield) {
+                   if (observer_) observer_->yields(machine.id, yield.reason);
+                   for (auto& [group, here] : machine.groups) stop_without_order(machine, group);
+                 },
+                 [&](core::Store& write) { store(machine, write); },
+                 [&](core::Rejoin& rejoin) {
+                   if (observer_) observer_->starts_over(machine.id, rejoin.reason);
+                   stop_daemon(machine);
+                   after(options_.latencies.daemon, machine, What::kDaemon);
+                 },
+                 [&](core::SpecActivated& active) {
+                   machine.file = active.spec;
+                   if (active.spec->version > spec_->version) spec_ = active.spec;
+                 },
+                 [&](core::SpecProposed& proposed) {
+                   after(options_.latencies.probe, machine, What::kWritten, proposed.token, 0);
+                 },
+                 [&](core::Answer& answer) {
+                   if (observer_) observer_->answers(machine.id, answer);
+                 },
+                 [&](core::RestartOs& restart) { reset(machine, restart.reason); },
+                 [&](core::Event& event) {
+                   if (observer_) observer_->tells(machine.id, event);
+                 },
+                 [](core::Prepare&) {},
+             },
+             effect);
 }
 
 void Cluster::timer(Machine& machine) {

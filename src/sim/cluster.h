@@ -1,4 +1,5 @@
-// A whole cluster under one virtual clock: what TestChannel leaves to whoever drives it, seeded latencies decide.
+// A whole cluster under one virtual clock: what TestChannel leaves to whoever drives it, seeded latencies
+// decide.
 //
 //   Cluster cluster(spec, {.seed = 1});
 //   cluster.power_on_all();
@@ -7,8 +8,8 @@
 //   cluster.run_until(60s);
 //
 // An event queue moves machines, their Corosync, daemons, disks, agents, fencing devices and watchdogs; the
-// replicas are the real ones. Nothing here chooses faults, and nothing looks at what a replica believes to decide
-// what really runs. Whoever wants to know what happens sets an Observer.
+// replicas are the real ones. Nothing here chooses faults, and nothing looks at what a replica believes to
+// decide what really runs. Whoever wants to know what happens sets an Observer.
 #pragma once
 
 #include <cstdint>
@@ -141,7 +142,8 @@ class Cluster {
   void resume_daemon(NodeId node);
   // Its agents may outlive it. It comes back after `away`.
   void crash_daemon(NodeId node, Duration away);
-  // What it runs moves off, then daemon and Corosync end. The machine stays on, without them, until power_on().
+  // What it runs moves off, then daemon and Corosync end. The machine stays on, without them, until
+  // power_on().
   void shut_down(NodeId node);
   void set_disk(NodeId node, Disk disk);
   void set_next_boot_store(NodeId node, Stored stored);  // what the next daemon finds
@@ -166,8 +168,8 @@ class Cluster {
 
   // ---- applications, monitors, operators
   void kill_resource(NodeId node, GroupId group, std::uint32_t resource);
-  // What a monitor sees from now on, where it runs: on every node, or where its group is online. A monitor that
-  // has failed `until_restart` is healthy again once its resource has been started anew.
+  // What a monitor sees from now on, where it runs: on every node, or where its group is online. A monitor
+  // that has failed `until_restart` is healthy again once its resource has been started anew.
   enum class Lasts : std::uint8_t { kUntilSet, kUntilRestart };
   void set_monitor(NodeId node, MonitorId monitor, core::Health health, std::string evidence, Lasts lasts);
   // At any node whose daemon runs; the answer comes to the Observer with this number.
@@ -237,8 +239,8 @@ class Cluster {
     kDaemon,    // a daemon starts
     kBoot,      // Corosync starts
     kWatchdog,
-    kSwitch,    // power comes back
-    kLateOff,   // a device does what it was told long ago
+    kSwitch,   // power comes back
+    kLateOff,  // a device does what it was told long ago
     kReform,
     kVote,
   };
@@ -380,7 +382,7 @@ class Cluster {
   std::map<std::uint64_t, core::Fact> facts_;      // on their way to a daemon
   std::map<std::uint64_t, core::Durable> writes_;  // on their way to a disk
   std::uint64_t next_slot_ = 0;
-  std::uint32_t next_job_ = 0;   // of jobs and shots
+  std::uint32_t next_job_ = 0;      // of jobs and shots
   std::uint64_t next_process_ = 0;  // incarnations
   std::uint64_t next_request_ = 0;
   std::uint64_t delivered_ = 0;

@@ -1,5 +1,5 @@
-// What a machine does for its daemon: agents, fences, probes, monitors, the watchdog. One thing at a time for a
-// group; a new order kills and awaits the one under way.
+// What a machine does for its daemon: agents, fences, probes, monitors, the watchdog. One thing at a time for
+// a group; a new order kills and awaits the one under way.
 #include <algorithm>
 #include <string>
 #include <utility>
@@ -90,7 +90,8 @@ void Cluster::next_resource(Machine& machine, GroupId group) {
   const bool starts = job.kind == Job::Kind::kStart;
   const core::Resource& resource = spec_->group(group)->resources[job.resource];
   job.doing = starts ? here.starts : here.stops;
-  Duration takes = random_.within(starts ? options_.latencies.start : options_.latencies.stop) + machine.agent_delay;
+  Duration takes =
+      random_.within(starts ? options_.latencies.start : options_.latencies.stop) + machine.agent_delay;
   const Duration timeout = starts ? resource.start_timeout : resource.stop_timeout;
   if (job.doing == Agents::kHang || takes >= timeout) {
     job.doing = Agents::kHang;
@@ -111,7 +112,8 @@ void Cluster::start_acts(Machine& machine, GroupId group) {
   if (job.doing == Agents::kWork || job.doing == Agents::kFailHalf || job.doing == Agents::kLie)
     set_up(machine, group, here.up | bit(job.resource));
   job.failed = job.doing != Agents::kWork && job.doing != Agents::kLie;
-  if (job.failed || job.resource + 1 == spec_->group(group)->resources.size()) return conclude(machine, group);
+  if (job.failed || job.resource + 1 == spec_->group(group)->resources.size())
+    return conclude(machine, group);
   ++job.resource;
   next_resource(machine, group);
 }
@@ -170,7 +172,8 @@ void Cluster::kill_resource(NodeId node, GroupId group, std::uint32_t resource) 
   note(machine, "a process of group " + std::to_string(group.value) + " dies");
   set_up(machine, group, here.up & ~bit(resource));
   if (!here.job && machine.replica)
-    observe_later(machine, core::ResourceFailed{group, core::Spec::place_of(node), resource, "its process died"});
+    observe_later(machine,
+                  core::ResourceFailed{group, core::Spec::place_of(node), resource, "its process died"});
 }
 
 // ---- monitors
@@ -245,8 +248,9 @@ void Cluster::shot_ends(Machine& machine, std::uint32_t number, std::uint64_t ac
   machine.shots.erase(found);
   const bool confirmed = acted != 0 && !shot.cancelled;
   if (!machine.replica) return;
-  observe_later(machine, core::FenceResult{shot.target, shot.order.id, confirmed,
-                                           confirmed ? "it was read back as off" : "the device did not confirm"});
+  observe_later(machine,
+                core::FenceResult{shot.target, shot.order.id, confirmed,
+                                  confirmed ? "it was read back as off" : "the device did not confirm"});
 }
 
 // ---- the watchdog: fed while the loop lives and what had to be stopped without an order is

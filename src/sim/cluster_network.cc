@@ -31,7 +31,8 @@ void Cluster::join(NodeId from, NodeId to) {
 void Cluster::partition(std::span<const NodeSet> parts) {
   auto part_of = [&](NodeId node) {
     const auto part = std::ranges::find_if(parts, [&](NodeSet set) { return set.contains(node); });
-    return part == parts.end() ? parts.size() + 1 + index(node) : static_cast<std::size_t>(part - parts.begin());
+    return part == parts.end() ? parts.size() + 1 + index(node)
+                               : static_cast<std::size_t>(part - parts.begin());
   };
   for (NodeId from : ids_) {
     for (NodeId to : ids_) part_of(from) == part_of(to) ? join(from, to) : cut(from, to);
@@ -79,7 +80,8 @@ bool Cluster::flows(const Machine& machine) const {
   const NodeSet members = channel_.rings()[at].nodes;
   for (NodeId member : members) {
     const Machine& other = machines_[member.value];
-    if (!corosync_alive(other) || channel_.port(member).ring != at || !connected(machine, other)) return false;
+    if (!corosync_alive(other) || channel_.port(member).ring != at || !connected(machine, other))
+      return false;
     for (NodeId third : members)
       if (!connected(other, machines_[third.value])) return false;
   }
@@ -88,8 +90,8 @@ bool Cluster::flows(const Machine& machine) const {
 
 // ---- rings
 
-// A lost token is noticed after its timeout, and consensus takes 1.2 times that (totem.consensus); who is there
-// again is found at once.
+// A lost token is noticed after its timeout, and consensus takes 1.2 times that (totem.consensus); who is
+// there again is found at once.
 void Cluster::network_changed(Change change) {
   const Duration token = spec_->timing.token;
   const Span loss{token * 2, token * 5 / 2};
@@ -102,14 +104,14 @@ bool Cluster::is_transitive() const {
   for (const Machine& a : machines_)
     for (const Machine& b : machines_)
       for (const Machine& c : machines_)
-        if (corosync_alive(a) && corosync_alive(b) && corosync_alive(c) && connected(a, b) && connected(b, c) &&
-            !connected(a, c))
+        if (corosync_alive(a) && corosync_alive(b) && corosync_alive(c) && connected(a, b) &&
+            connected(b, c) && !connected(a, c))
           return false;
   return true;
 }
 
-// Sets of nodes that all hear each other, by their places in the channel. Where hearing is not transitive it is
-// chance who finds whom.
+// Sets of nodes that all hear each other, by their places in the channel. Where hearing is not transitive it
+// is chance who finds whom.
 std::vector<NodeSet> Cluster::components() {
   std::vector<std::uint8_t> sequence;
   for (const Machine& machine : machines_)
@@ -121,8 +123,8 @@ std::vector<NodeSet> Cluster::components() {
   std::vector<NodeSet> parts;
   for (std::uint8_t i : sequence) {
     auto fits = [&](NodeSet part) {
-      return std::ranges::all_of(part,
-                                 [&](NodeId other) { return connected(machines_[i], machines_[other.value]); });
+      return std::ranges::all_of(
+          part, [&](NodeId other) { return connected(machines_[i], machines_[other.value]); });
     };
     auto part = std::ranges::find_if(parts, fits);
     if (part == parts.end()) part = parts.insert(parts.end(), NodeSet{});
@@ -134,9 +136,8 @@ std::vector<NodeSet> Cluster::components() {
 void Cluster::reform() {
   std::vector<NodeSet> changed;
   for (NodeSet part : components()) {
-    const bool same = std::ranges::all_of(part, [&](NodeId node) {
-      return channel_.rings()[channel_.port(node).ring].nodes == part;
-    });
+    const bool same = std::ranges::all_of(
+        part, [&](NodeId node) { return channel_.rings()[channel_.port(node).ring].nodes == part; });
     if (!same) changed.push_back(part);
   }
   const Duration token = spec_->timing.token;
@@ -147,7 +148,8 @@ void Cluster::reform() {
   channel_.form(changed, std::nullopt,
                 random_.one_in(2) ? TestChannel::Merge::kGradual : TestChannel::Merge::kAtOnce);
   if (channel_.has_arbiter()) {
-    // The quorum device votes before the ring is in order: sync waits for it (corosync-qdevice(8), sync_timeout).
+    // The quorum device votes before the ring is in order: sync waits for it (corosync-qdevice(8),
+    // sync_timeout).
     const Duration voted = now_ + random_.within(options_.latencies.vote);
     push(Event{voted, 0, What::kVote});
     for (NodeSet part : changed)
@@ -157,8 +159,8 @@ void Cluster::reform() {
   schedule_judges();
 }
 
-// Fifty-fifty split (corosync-qnetd(8)): the larger part, of equal ones the one that has the vote already, then
-// the one with the lowest node.
+// Fifty-fifty split (corosync-qnetd(8)): the larger part, of equal ones the one that has the vote already,
+// then the one with the lowest node.
 void Cluster::give_vote() {
   std::optional<NodeId> best;
   std::pair<std::size_t, bool> best_rank{0, false};
@@ -212,7 +214,8 @@ void Cluster::order(Machine& machine) {
     schedule_order(machine);
     break;
   }
-  for (NodeId member : channel_.rings()[channel_.port(port).ring].nodes) schedule_pump(machines_[member.value]);
+  for (NodeId member : channel_.rings()[channel_.port(port).ring].nodes)
+    schedule_pump(machines_[member.value]);
 }
 
 void Cluster::pump(Machine& machine) {

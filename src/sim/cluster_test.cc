@@ -19,7 +19,9 @@ Cluster::Options quick(std::uint64_t seed = 1) {
   options.latencies.boot = {1s, 2s};
   return options;
 }
-core::SpecPtr three() { return spec_for(Quorum::kMajority, 3, 2); }
+core::SpecPtr three() {
+  return spec_for(Quorum::kMajority, 3, 2);
+}
 
 TEST(Cluster, BootsAndStartsItsGroupsOnceEach) {
   Cluster cluster(three(), quick());

@@ -26,7 +26,9 @@ class Random {
     return z ^ (z >> 31);
   }
   // Below `bound`.
-  std::uint32_t below(std::uint32_t bound) { return static_cast<std::uint32_t>((word() >> 32) * bound >> 32); }
+  std::uint32_t below(std::uint32_t bound) {
+    return static_cast<std::uint32_t>((word() >> 32) * bound >> 32);
+  }
   bool one_in(std::uint32_t chances) { return below(chances) == 0; }
   Duration within(Span span) {
     if (span.most <= span.least) return span.least;
