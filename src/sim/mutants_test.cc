@@ -88,18 +88,6 @@ TEST(Mutants, TakingALostMemberAtItsRecordedWordIsFound) {
   EXPECT_TRUE(some_exploration_fails(core::Rule::kLostMayRunAnything, 60'000));
 }
 
-TEST(Mutants, CountingAnAcknowledgementBeforeItIsStoredIsFound) {
-  World::Immediate slow_disks = kAtOnce;
-  slow_disks.store = false;
-  EXPECT_TRUE(is_found(core::Rule::kDurability, {.name = "a store without its latest",
-                                                 .quorum = Quorum::kMajority,
-                                                 .nodes = 4,
-                                                 .and_then = prefix::b_loses_what_it_had_not_stored,
-                                                 .budget = {.starts = 1},
-                                                 .immediate = slow_disks,
-                                                 .most_states = 400'000}));
-}
-
 TEST(Mutants, TakingAMemberThatForgotForOneThatKnowsIsFound) {
   EXPECT_TRUE(is_found(core::Rule::kForgetfulMayHave, {.name = "a forgotten acknowledgement",
                                                        .quorum = Quorum::kMajority,

@@ -86,7 +86,8 @@ struct Merge {
     for (const auto& [id, hello] : gathering.hellos) {
       if (!applies(Rule::kForgetfulMayHave)) sure.insert(id);
     }
-    return state.spec->could_be_quorate(state.spec->node_ids() - sure);
+    // … or enough of them to make something stable: with an even number of votes fewer than a quorum suffice.
+    return state.spec->could_be_quorate(state.spec->node_ids() - sure) || !state.spec->could_be_quorate(sure);
   }
   bool runs_nothing(NodeId id) const {
     const PlaceId place = Spec::place_of(id);
