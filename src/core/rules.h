@@ -20,6 +20,10 @@ enum class Rule : std::uint8_t {
   kOpenFenceBlocks,     // the target of an open fence starts nothing
   kOwnViewOnly,         // messages of another view are dropped
   kLeaseFromSending,    // a lease runs from when its Alive was sent, not from when it came back
+  // Of the executor and the watchdog: the simulator's machines have them, as the engine does.
+  kOrphansKilled,             // a new daemon kills and awaits its predecessor's agents
+  kStoppedMeansProbed,        // a stop that says it is done is looked at
+  kStopFailsStarvesWatchdog,  // a stop without an order that fails ends the feeding of the watchdog
 };
 
 #ifdef KOMAINU_MUTANTS

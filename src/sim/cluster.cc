@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/overloaded.h"
+#include "core/rules.h"
 
 namespace komainu::sim {
 namespace {
@@ -14,7 +15,6 @@ constexpr Duration kClockAtBoot = 10s;   // at least
 constexpr Duration kLongestLeave = 60s;  // a shutdown that nobody takes the groups of ends all the same
 constexpr Span kWakes{0us, 2ms};         // what has waited for a machine to go on
 constexpr Span kSlowDisk{1s, 6s};
-constexpr Span kPowerCycle{500ms, 2s};
 
 // The later one sinks: a heap of the earliest.
 constexpr auto kLater = [](const auto& one, const auto& other) {
@@ -145,8 +145,9 @@ void Cluster::dispatch(const Event& event) {
     case What::kVote:
       return give_vote();
     case What::kLateOff:
-      if (machine.powered) power_off(machine.id, "a fencing device that was thought to have failed");
-      return;
+      if (!machine.powered) return;
+      ++counts_.late_offs;
+      return power_off(machine.id, "a fencing device that was thought to have failed");
     case What::kSwitch:
       return power_on(machine.id);
     case What::kOrder:
@@ -177,7 +178,8 @@ void Cluster::dispatch_to_daemon(Machine& machine, const Event& event) {
       return pump(machine);
     case What::kJudge:
       if (channel_.can_judge(NodeId{machine.index})) {
-        core::QuorumVerdict verdict = channel_.judge(NodeId{machine.index});
+        const core::QuorumVerdict verdict = channel_.judge(NodeId{machine.index});
+        if (observer_) observer_->quorum(machine.id, verdict);
         input(machine, verdict);
       }
       return;
@@ -229,6 +231,7 @@ void Cluster::power_on_all() {
 void Cluster::power_off(NodeId node, const std::string& by) {
   Machine& machine = own(node);
   if (!machine.powered) return;
+  count_lost_orders(machine);
   machine.replica.reset();
   machine.last_flow.reset();
   if (machine.corosync) channel_.power_off(NodeId{machine.index});
@@ -249,7 +252,7 @@ void Cluster::power_off(NodeId node, const std::string& by) {
 
 void Cluster::reset(Machine& machine, const std::string& by) {
   power_off(machine.id, by);
-  if (options_.boots_after_reset) after(kPowerCycle, machine, What::kSwitch);
+  if (options_.boots_after_reset) after(options_.latencies.restart, machine, What::kSwitch);
 }
 
 void Cluster::freeze(NodeId node) {
@@ -265,6 +268,7 @@ void Cluster::thaw(NodeId node) {
   if (!machine.frozen) return;
   machine.since = now_;
   machine.frozen = false;
+  for (const auto& [group, here] : machine.groups) counts_.owners_thawed += here.up != 0 ? 1 : 0;
   note(machine, "is thawed");
   release(machine);
   network_changed(Change::kGain);
@@ -345,7 +349,10 @@ void Cluster::start_daemon(Machine& machine) {
   if (!machine.corosync || machine.replica) return;
   ++machine.runs;
   machine.shots.clear();
-  for (auto& [group, here] : machine.groups) kill_job(machine, group);
+  for (auto& [group, here] : machine.groups) {
+    if (core::applies(core::Rule::kOrphansKilled)) kill_job(machine, group);
+  }
+  if (machine.next_store != Stored::kLatest) ++counts_.old_stores;
   const Stored found = std::exchange(machine.next_store, Stored::kLatest);
   if (found == Stored::kOld) machine.stored = machine.stored_before;
   if (found == Stored::kLost) machine.stored = {};
@@ -372,6 +379,7 @@ void Cluster::start_daemon(Machine& machine) {
 
 // Its applications live on, and an agent may.
 void Cluster::stop_daemon(Machine& machine) {
+  count_lost_orders(machine);
   machine.last_flow = machine.replica->last_flow();
   machine.replica.reset();
   machine.daemon_hung = false;
@@ -379,13 +387,21 @@ void Cluster::stop_daemon(Machine& machine) {
   channel_.leave(NodeId{machine.index});
   for (auto& [group, here] : machine.groups) {
     if (here.job && random_.one_in(2)) kill_job(machine, group);
+    here.orphan = here.job.has_value();
+    counts_.orphans += here.orphan ? 1 : 0;
   }
   release(machine);  // what was for the daemon is void now
   schedule_traffic();
 }
 
+void Cluster::count_lost_orders(const Machine& machine) {
+  for (const auto& [group, here] : machine.groups) counts_.orders_lost += here.job && here.job->order ? 1 : 0;
+  counts_.fences_lost += machine.shots.size();
+}
+
 void Cluster::input(Machine& machine, const core::Input& input) {
   take(machine, machine.replica->step(LocalTime{read_clock(machine)}, input));
+  if (observer_ && machine.replica) observer_->has_stepped(machine.id);
 }
 
 void Cluster::take(Machine& machine, core::Effects effects) {
@@ -459,6 +475,7 @@ void Cluster::written(Machine& machine, std::uint64_t token, std::uint64_t slot)
   auto write = writes_.find(slot);
   if (write == writes_.end()) return input(machine, core::Stored{token, true});
   const bool works = machine.disk != Disk::kFails;
+  counts_.failed_writes += works ? 0 : 1;
   if (works) machine.stored_before = std::exchange(machine.stored, std::move(write->second));
   writes_.erase(write);
   input(machine, core::Stored{token, works});
@@ -485,7 +502,8 @@ void Cluster::observed(Machine& machine, std::uint64_t slot) {
 std::uint64_t Cluster::request(NodeId at, decltype(core::Request::what) what) {
   const std::uint64_t number = ++next_request_;
   Machine& machine = own(at);
-  if (machine.replica) observe_later(machine, core::Request{number, "operator", std::move(what)});
+  const bool listens = machine.replica && !machine.daemon_hung && !machine.frozen;
+  if (listens) input(machine, core::Observed{core::Request{number, "operator", std::move(what)}, {}});
   return number;
 }
 

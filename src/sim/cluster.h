@@ -45,6 +45,7 @@ struct Latencies {
   Span boot{20s, 40s};         // power → Corosync
   Span daemon{200ms, 1500ms};  // a daemon's start; also of one that starts over
   Span timer{50ms, 50ms};      // between two Timers of a daemon
+  Span restart{500ms, 2s};     // a reset → its power comes back
 };
 
 // What an executor's agent does with one resource. A hung one is killed at the resource's timeout.
@@ -96,7 +97,29 @@ class Observer {
   virtual void powered(NodeId) {}
   virtual void off(NodeId, const std::string& /*by what*/) {}
   virtual void ring(NodeId, const core::RingChange&) {}
+  virtual void quorum(NodeId, const core::QuorumVerdict&) {}
   virtual void note(NodeId, const std::string& /*what*/) {}
+  // The replica has taken an input, and what it wants done is on its way.
+  virtual void has_stepped(NodeId) {}
+};
+
+// How often something happened that only the world knows of.
+struct WorldCounts {
+  std::uint64_t killed_starts_that_acted = 0;
+  std::uint64_t orphans = 0;      // agents that outlived their daemon
+  std::uint64_t orders_lost = 0;  // executing, when their machine or its daemon went
+  std::uint64_t fences_lost = 0;  // … of these, fences
+  std::uint64_t resets_by_watchdog = 0;
+  std::uint64_t fenced = 0;  // machines that a fence switched off
+  std::uint64_t fences_failed = 0;
+  std::uint64_t late_offs = 0;   // by devices that were thought to have failed
+  std::uint64_t old_stores = 0;  // offered to a daemon: old ones and empty ones
+  std::uint64_t failed_writes = 0;
+  std::uint64_t lies_found_out = 0;  // stops that said they were done
+  std::uint64_t owners_thawed = 0;
+  std::uint64_t sends_refused = 0;
+  std::uint64_t rings_formed = 0;
+  std::uint64_t stops_interrupted = 0;
 };
 
 class Cluster {
@@ -172,7 +195,7 @@ class Cluster {
   // that has failed `until_restart` is healthy again once its resource has been started anew.
   enum class Lasts : std::uint8_t { kUntilSet, kUntilRestart };
   void set_monitor(NodeId node, MonitorId monitor, core::Health health, std::string evidence, Lasts lasts);
-  // At any node whose daemon runs; the answer comes to the Observer with this number.
+  // At any node. The answer comes to the Observer with this number; a daemon that does not listen gives none.
   std::uint64_t request(NodeId at, decltype(core::Request::what) what);
 
   // ---- to look at
@@ -190,6 +213,7 @@ class Cluster {
   NodeSet running(GroupId group) const;
   LocalTime local_time(NodeId node) const;
   const TestChannel& channel() const { return channel_; }
+  const WorldCounts& counts() const { return counts_; }
   std::uint64_t delivered() const { return delivered_; }
   std::uint64_t events() const { return number_; }
 
@@ -208,6 +232,7 @@ class Cluster {
     std::uint64_t up = 0;  // resources whose processes run
     std::optional<Job> job;
     bool unsafe_yield = false;  // a stop that no order asked for has failed
+    bool orphan = false;        // the job is of a daemon that is gone
     Agents starts = Agents::kWork;
     Agents stops = Agents::kWork;
   };
@@ -335,6 +360,7 @@ class Cluster {
   void written(Machine& machine, std::uint64_t token, std::uint64_t slot);
   void observe_later(Machine& machine, core::Fact fact);
   void observed(Machine& machine, std::uint64_t slot);
+  void count_lost_orders(const Machine& machine);
 
   // ---- executors, fences, watchdogs, monitors (cluster_machine.cc)
   void execute(Machine& machine, GroupId group, const core::Order& order);
@@ -386,6 +412,7 @@ class Cluster {
   std::uint64_t next_process_ = 0;  // incarnations
   std::uint64_t next_request_ = 0;
   std::uint64_t delivered_ = 0;
+  WorldCounts counts_;
   Observer* observer_ = nullptr;
 };
 

@@ -4,6 +4,7 @@
 #include <string>
 #include <utility>
 
+#include "core/rules.h"
 #include "sim/cluster.h"
 
 namespace komainu::sim {
@@ -70,7 +71,11 @@ void Cluster::kill_job(Machine& machine, GroupId group) {
   Here& here = machine.groups[group];
   if (!here.job) return;
   const Job job = *std::exchange(here.job, std::nullopt);
-  if (job.kind == Job::Kind::kStart && random_.one_in(2)) set_up(machine, group, here.up | bit(job.resource));
+  here.orphan = false;
+  if (job.kind == Job::Kind::kStop) ++counts_.stops_interrupted;
+  if (job.kind != Job::Kind::kStart || random_.one_in(2)) return;
+  ++counts_.killed_starts_that_acted;
+  set_up(machine, group, here.up | bit(job.resource));
 }
 
 void Cluster::begin(Machine& machine, GroupId group, Job job) {
@@ -137,10 +142,12 @@ void Cluster::conclude(Machine& machine, GroupId group) {
     const bool good = !job.failed && here.up == all_of(group);
     report.activity = good ? core::Activity::kOnline : core::Activity::kFailed;
     if (!good) report.evidence = job.doing == Agents::kHang ? "its start hangs" : "its start failed";
-  } else if (job.failed || here.up != 0) {
+  } else if (job.failed || (here.up != 0 && core::applies(core::Rule::kStoppedMeansProbed))) {
+    if (!job.failed) ++counts_.lies_found_out;
     report.activity = core::Activity::kUnsafe;
     report.evidence = job.doing == Agents::kHang ? "its stop hangs" : "its stop failed";
   }
+  if (std::exchange(here.orphan, false)) return;  // nobody waits for it
   here.unsafe_yield = job.kind == Job::Kind::kStop && !job.order && report.activity.has_value();
   for (auto& [id, watched] : machine.watched) {
     const core::Monitor* monitor = spec_->monitor(id);
@@ -152,7 +159,7 @@ void Cluster::conclude(Machine& machine, GroupId group) {
 
 void Cluster::probe(Machine& machine, GroupId group) {
   const Here& here = machine.groups[group];
-  if (here.job || !spec_->group(group)) return;
+  if ((here.job && !here.orphan) || !spec_->group(group)) return;
   core::GroupReport report{group, core::Spec::place_of(machine.id), {}, {}, 0, {}};
   if (here.up == all_of(group)) {
     report.activity = core::Activity::kOnline;
@@ -230,6 +237,7 @@ void Cluster::shot_acts(Machine& machine, std::uint32_t number) {
   auto shot = std::ranges::find(machine.shots, number, &Shot::number);
   if (shot == machine.shots.end() || shot->cancelled) return;
   shot->acted = true;
+  ++counts_.fenced;
   power_off(shot->target, "fenced by node " + std::to_string(machine.id.value));
   after(options_.latencies.confirm, machine, What::kShotEnds, number, 1);
 }
@@ -247,6 +255,7 @@ void Cluster::shot_ends(Machine& machine, std::uint32_t number, std::uint64_t ac
   const Shot shot = *found;
   machine.shots.erase(found);
   const bool confirmed = acted != 0 && !shot.cancelled;
+  counts_.fences_failed += confirmed ? 0 : 1;
   if (!machine.replica) return;
   observe_later(machine,
                 core::FenceResult{shot.target, shot.order.id, confirmed,
@@ -265,9 +274,13 @@ void Cluster::watchdog(Machine& machine) {
     yields |= here.unsafe_yield || (here.job && !here.job->order);
   }
   const bool loop_lives = machine.replica && !machine.daemon_hung;
+  if (!core::applies(core::Rule::kStopFailsStarvesWatchdog)) yields = false;
   const bool fed = !yields && (loop_lives || !runs);
   machine.unfed = fed ? Duration{0} : machine.unfed + period;
-  if (machine.unfed >= spec_->timing.watchdog) return reset(machine, "its watchdog");
+  if (machine.unfed >= spec_->timing.watchdog) {
+    ++counts_.resets_by_watchdog;
+    return reset(machine, "its watchdog");
+  }
   push(now_ + period, machine, What::kWatchdog);
 }
 

@@ -145,6 +145,7 @@ void Cluster::reform() {
   if (changed.empty()) return;
   if (channel_.rings().size() + changed.size() > kMostRings)
     return push(Event{now_ + kRingsAgain, 0, What::kReform});
+  counts_.rings_formed += changed.size();
   channel_.form(changed, std::nullopt,
                 random_.one_in(2) ? TestChannel::Merge::kGradual : TestChannel::Merge::kAtOnce);
   if (channel_.has_arbiter()) {
@@ -204,6 +205,7 @@ void Cluster::schedule_judges() {
 void Cluster::order(Machine& machine) {
   const NodeId port{machine.index};
   if (now_ < machine.sends_refused_until) {
+    ++counts_.sends_refused;
     machine.order_is_due = true;
     return push(machine.sends_refused_until, machine, What::kOrder);
   }
