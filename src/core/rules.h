@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string_view>
 
 namespace komainu::core {
 
@@ -27,6 +28,22 @@ enum class Rule : std::uint8_t {
 };
 
 #ifdef KOMAINU_MUTANTS
+struct NamedRule {
+  Rule rule = Rule::kNone;
+  std::string_view name;  // what a core without the rule does
+};
+inline constexpr NamedRule kRuleNames[] = {
+    {Rule::kStability, "act on an unstable order"},
+    {Rule::kSuspendedCount, "suspension empties the set of acknowledgers"},
+    {Rule::kLostMayRunAnything, "a lost member without a recorded start counts as stopped"},
+    {Rule::kForgetfulMayHave, "a member that forgot counts as one that knows"},
+    {Rule::kOpenFenceBlocks, "the target of an open fence starts groups"},
+    {Rule::kOwnViewOnly, "a message of another view is applied"},
+    {Rule::kOrphansKilled, "start before the orphan was killed"},
+    {Rule::kStoppedMeansProbed, "stopped without a probe"},
+    {Rule::kStopFailsStarvesWatchdog, "watchdog fed while a stop failed"},
+};
+
 inline Rule dropped_rule = Rule::kNone;
 inline bool applies(Rule rule) {
   return rule != dropped_rule;

@@ -6,6 +6,9 @@
 #include <atomic>
 #include <chrono>
 #include <cstdio>
+#include <cstdlib>
+#include <fstream>
+#include <iterator>
 #include <mutex>
 #include <optional>
 #include <string>
@@ -13,7 +16,8 @@
 #include <utility>
 #include <vector>
 
-#include "sim/chaos.h"
+#include "core/rules.h"
+#include "sim/campaign.h"
 #include "sim/standard.h"
 
 namespace komainu::sim {
@@ -108,55 +112,135 @@ bool explore_all(std::uint64_t most_states, const std::string& only) {
   return ledger.conclude(seconds_since(begin));
 }
 
-bool run_schedules(std::uint64_t count, std::uint64_t first_seed) {
-  const auto begin = std::chrono::steady_clock::now();
-  std::uint64_t violations = 0;
-  std::uint64_t delivered = 0;
-  for (std::uint64_t seed = first_seed; seed < first_seed + count; ++seed) {
-    Scenario scenario;
-    scenario.quorum = static_cast<Quorum>(seed % 3);
-    scenario.nodes = scenario.quorum == Quorum::kMajority ? 3 : 2;
-    scenario.groups = 2;
-    scenario.planner = Scenario::Planner::kReplicas;
-    Chaos chaos(scenario, choices_of(seed));
-    const std::optional<std::string> wrong = chaos.run();
-    delivered += chaos.seen().delivered;
-    if (!wrong) continue;
-    ++violations;
-    fmt::print("seed {}: {}\n", seed, *wrong);
+// The workload's file, or the one that is compiled in.
+Workloads workloads_of(const std::string& file) {
+  if (file.empty()) return default_workloads();
+  std::ifstream in(file);
+  if (!in) {
+    fmt::print(stderr, "komainu-sim: cannot read the workload {}\n", file);
+    std::exit(2);
   }
-  const double seconds = seconds_since(begin);
-  fmt::print("{} messages delivered, {:.0f} per second\n", delivered,
-             static_cast<double>(delivered) / seconds);
-  fmt::print("{} schedules, {} violations\n", count, violations);
-  return violations == 0;
+  const std::string text{std::istreambuf_iterator<char>(in), {}};
+  auto workloads = parse_workloads(text, file);
+  if (workloads) return *workloads;
+  fmt::print(stderr, "komainu-sim: {}\n", workloads.error());
+  std::exit(2);
 }
+
+struct Asked {
+  Campaign campaign;
+  Workloads workloads;
+  bool json = false;
+  bool trace = false;
+  bool shrinks = true;
+};
+
+void show_shortest(const Asked& asked, std::uint64_t seed) {
+  constexpr std::uint32_t kMostRuns = 400;
+  const Schedule failing = draw_schedule(seed, asked.workloads, asked.campaign.aggressiveness);
+  const Schedule shortest = shrink(failing, asked.workloads, kMostRuns);
+  fmt::print("seed {}, shrunk from {} faults to {}; again with: ./dev sim --replay {} --trace\n", seed,
+             failing.faults.size(), shortest.faults.size(), seed);
+  for (const Fault& fault : shortest.faults) fmt::print("  {}\n", describe(fault));
+  fmt::print("  {}\n", run_schedule(shortest, asked.workloads).violation.value_or("?"));
+}
+
+bool run_schedules(const Asked& asked) {
+  const CampaignReport report = run_campaign(asked.campaign, asked.workloads);
+  if (asked.json) {
+    fmt::print("{}\n", as_json(report));
+    return report.findings.empty() && report.toys.empty();
+  }
+  fmt::print("{}", as_text(report));
+  if (asked.shrinks && !report.findings.empty()) show_shortest(asked, report.findings.front().seed);
+  fmt::print("{} schedules, {} violations\n", report.schedules, report.findings.size());
+  return report.findings.empty() && report.toys.empty();
+}
+
+// The seed's schedule, shrunk if it fails and that is asked for.
+bool replay(const Asked& asked, std::uint64_t seed) {
+  Schedule schedule = draw_schedule(seed, asked.workloads, asked.campaign.aggressiveness);
+  const bool fails = run_schedule(schedule, asked.workloads).violation.has_value();
+  if (fails && asked.shrinks) schedule = shrink(schedule, asked.workloads, 400);
+  if (asked.trace) schedule.trace = Schedule::Trace::kKeep;
+  const ScheduleReport report = run_schedule(schedule, asked.workloads);
+  for (const std::string& line : report.trace) fmt::print("{}\n", line);
+  fmt::print("seed {}: {}\n", seed, report.shape);
+  for (const Fault& fault : schedule.faults) fmt::print("  {}\n", describe(fault));
+  fmt::print("{} messages delivered, {} faults of {} kinds\n", report.delivered, report.faults, report.kinds.count());
+  fmt::print("{}\n", report.violation.value_or("no violation"));
+  return !report.violation;
+}
+
+#ifdef KOMAINU_MUTANTS
+bool find_mutants(const Asked& asked, const std::string& only) {
+  constexpr std::uint64_t kMost = 20'000;
+  bool all = true;
+  for (const core::NamedRule& named : core::kRuleNames) {
+    if (named.name.find(only) == std::string_view::npos) continue;
+    core::dropped_rule = named.rule;
+    Campaign campaign = asked.campaign;
+    campaign.schedules = campaign.schedules == 0 ? kMost : campaign.schedules;
+    campaign.after_finding = Campaign::After::kStops;
+    const CampaignReport report = run_campaign(campaign, asked.workloads);
+    core::dropped_rule = core::Rule::kNone;
+    const bool found = !report.findings.empty();
+    all &= found;
+    fmt::print("{:<52} {} {:>6} schedules, {:6.1f} s{}{}\n", named.name, found ? "found after" : "SURVIVES   ",
+               report.schedules, report.seconds, found ? "  " : "", found ? report.findings.front().what : "");
+    std::fflush(stdout);
+  }
+  return all;
+}
+#endif
 
 }  // namespace
 }  // namespace komainu::sim
 
 int main(int argc, char** argv) {
+  using komainu::sim::Campaign;
   CLI::App app{"komainu-sim: a virtual cluster, judged by where its groups really run"};
   bool exhaustive = false;
   std::string only;
   std::uint64_t most_states = 300'000;
-  std::uint64_t schedules = 0;
-  std::uint64_t seed = 1;
+  std::uint64_t replayed = 0;
+  std::string workload;
+  komainu::sim::Asked asked;
+  Campaign& campaign = asked.campaign;
+  campaign.jobs = std::max(1U, std::thread::hardware_concurrency());
   app.add_flag("--exhaustive", exhaustive, "every interleaving of small clusters, breadth first");
   app.add_option("--states", most_states,
                  "with --exhaustive: where explorations end that do not promise to exhaust their budget")
       ->capture_default_str();
-  app.add_option("--only", only, "with --exhaustive: only explorations whose names contain this");
-  app.add_option("--schedules", schedules, "this many random schedules");
-  app.add_option("--seed", seed, "of the first schedule; the same seed is the same schedule")
+  app.add_option("--only", only, "only explorations, or rules, whose names contain this");
+  app.add_option("--schedules", campaign.schedules, "this many random schedules of ten virtual minutes");
+  app.add_option("--seed", campaign.first_seed, "of the first schedule; the same seed is the same schedule")
       ->capture_default_str();
+  app.add_option("--jobs", campaign.jobs, "schedules at a time; default: one for each core");
+  app.add_option("--workload", workload, "a file like src/sim/workloads/default.toml, which is the default");
+  app.add_option("--aggressiveness", campaign.aggressiveness, "faults, in percent of what the workload says")
+      ->capture_default_str()
+      ->check(CLI::Range(10U, 1'000U));
+  auto* replay = app.add_option("--replay", replayed, "run the schedule of one seed, shrunk if it fails");
+  app.add_flag("--trace", asked.trace, "with --replay: everything that was said and done");
+  app.add_flag("!--no-shrink", asked.shrinks, "show a failing schedule as it was drawn");
+  app.add_flag("--json", asked.json, "the report of --schedules for programs");
+#ifdef KOMAINU_MUTANTS
+  bool mutants = false;
+  app.add_flag("--mutants", mutants, "drop each rule in turn; the schedules must find out");
+#endif
   CLI11_PARSE(app, argc, argv);
-  if (!exhaustive && schedules == 0) {
-    fmt::print(stderr, "komainu-sim: say --exhaustive, or --schedules N; --help tells more\n");
+  asked.workloads = komainu::sim::workloads_of(workload);
+#ifdef KOMAINU_MUTANTS
+  if (mutants) return komainu::sim::find_mutants(asked, only) ? 0 : 1;
+#endif
+  if (!exhaustive && campaign.schedules == 0 && replay->count() == 0) {
+    fmt::print(stderr, "komainu-sim: say --exhaustive, --schedules N, --replay SEED or --mutants; --help tells more\n");
     return 2;
   }
   bool good = true;
   if (exhaustive) good = komainu::sim::explore_all(most_states, only) && good;
-  if (schedules > 0) good = komainu::sim::run_schedules(schedules, seed) && good;
+  if (replay->count() != 0) good = komainu::sim::replay(asked, replayed) && good;
+  if (campaign.schedules > 0) good = komainu::sim::run_schedules(asked) && good;
   return good ? 0 : 1;
 }

@@ -1,0 +1,58 @@
+// Lets the faults of a schedule happen to a cluster, and ends them.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+
+#include "sim/cluster.h"
+#include "sim/fault.h"
+#include "sim/shape.h"
+
+namespace komainu::sim {
+
+class Incidents {
+ public:
+  Incidents(Cluster& cluster, const Shape& shape);
+
+  // False: there was nothing that it could happen to.
+  bool happen(const Fault& fault);
+  // What is due at or before now: ends of faults, and the later parts of some.
+  void run_due();
+  Duration next_due() const { return due_.empty() ? Duration::max() : due_.begin()->first; }
+  // Somebody switches a machine on again that a fence or a watchdog has left off.
+  void went_off(NodeId node);
+  // All faults end now: everything is powered, joined, and works; operators take back what they asked for.
+  void quiet();
+
+ private:
+  using Action = std::function<void()>;
+  void later(Duration delay, Action action) { due_.emplace(cluster_.now() + delay, std::move(action)); }
+  bool to_machine(const Fault& fault, NodeId node);
+  bool to_owner(const Fault& fault);
+  bool to_network(const Fault& fault);
+  bool to_arbiter(const Fault& fault);
+  bool to_agents(const Fault& fault);
+  bool to_monitors(const Fault& fault);
+  bool to_device(const Fault& fault, Device device);
+  bool by_operator(const Fault& fault);
+  bool confirm_fence(const Fault& fault);
+  bool lose_all_power(const Fault& fault);
+  void swizzle(const Fault& fault);
+  bool keep_off(NodeId node, Duration time);
+  void ask(NodeId at, decltype(core::Request::what) what) { cluster_.request(at, std::move(what)); }
+
+  NodeId node(std::uint32_t choice) const;
+  NodeId other(NodeId than, std::uint32_t choice) const;
+  GroupId group(std::uint32_t choice) const;
+  std::optional<NodeId> owner(std::uint32_t choice) const;
+
+  Cluster& cluster_;
+  const Shape& shape_;
+  Random random_;
+  std::multimap<Duration, Action> due_;
+  std::map<NodeId, Duration> kept_off_until_;
+};
+
+}  // namespace komainu::sim

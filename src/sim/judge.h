@@ -1,0 +1,83 @@
+// Judges a cluster by its world: where processes really run, what devices really did, whether equal positions hold equal
+// states. What replicas believe is looked at for two reasons only: the invariants of their own state, and to know which
+// of the protocol's situations came up (premise.h).
+#pragma once
+
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "sim/cluster.h"
+#include "sim/premise.h"
+#include "sim/shape.h"
+
+namespace komainu::sim {
+
+class Judge final : public Observer {
+ public:
+  Judge(const Cluster& cluster, const Shape& shape);
+
+  const std::optional<std::string>& violation() const { return violation_; }
+  // Including what the cluster's world counted.
+  PremiseCounts premises() const;
+  // Called for each machine that a fence or a device switched off.
+  void on_off(std::function<void(NodeId)> call) { on_off_ = std::move(call); }
+  void keep_trace() { traces_ = true; }
+  const std::vector<std::string>& trace() const { return trace_; }
+
+  void sends(NodeId node, const core::Message& message) override;
+  void delivers(NodeId node, const core::Message& message) override;
+  void tells(NodeId node, const core::Event& event) override;
+  void answers(NodeId node, const core::Answer& answer) override;
+  void executes(NodeId node, GroupId group, const core::Order& order) override;
+  void fences(NodeId node, NodeId target, const core::FenceOrder& order) override;
+  void yields(NodeId node, const std::string& reason) override;
+  void starts_over(NodeId node, const std::string& reason) override;
+  void runs(NodeId node, GroupId group, std::uint64_t resources) override;
+  void powered(NodeId node) override;
+  void off(NodeId node, const std::string& by) override;
+  void ring(NodeId node, const core::RingChange& change) override;
+  void quorum(NodeId node, const core::QuorumVerdict& verdict) override;
+  void note(NodeId node, const std::string& what) override;
+  void has_stepped(NodeId node) override;
+
+ private:
+  // What was known of a node's replica after its last step.
+  struct Seen {
+    core::Phase phase = core::Phase::kOut;
+    core::ViewId view;
+    std::uint64_t position = 0;
+    std::optional<GroupId> start;  // proposed in the message just delivered
+    bool braked = false;
+    bool pending_spec = false;
+  };
+
+  void count(Premise premise) { ++counts_[static_cast<std::size_t>(premise)]; }
+  void wrong(std::string what);
+  void look_at_ack(NodeId node, const core::Message& message, const core::Ack& ack);
+  void look_at_hello(const core::Message& message, const core::Hello& hello);
+  void look_at_fact(NodeId node, const core::Replica& replica, const core::Fact& fact);
+  void look_at_proposal(NodeId node, const core::Replica& replica, const core::Proposal& proposal);
+  void entered(NodeId node, const core::State& state);
+  void judge_brake(const std::string& by);
+  template <class... Args>
+  void trace(NodeId node, const std::string& what);
+
+  const Cluster& cluster_;
+  const Shape& shape_;
+  std::map<NodeId, Seen> seen_;
+  PremiseCounts counts_{};
+  std::optional<std::string> violation_;
+  std::function<void(NodeId)> on_off_;
+  // The digest that belongs to a position of a view, of the latest views.
+  std::map<core::ViewId, std::unordered_map<std::uint64_t, std::uint64_t>> digests_;
+  std::map<core::ViewId, core::ViewId> lineage_of_view_;  // that the first live Hello named
+  std::vector<Duration> fenced_;                          // when fences switched machines off, since the last cold start
+  bool traces_ = false;
+  std::vector<std::string> trace_;
+};
+
+}  // namespace komainu::sim

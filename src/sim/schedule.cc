@@ -1,0 +1,230 @@
+#include "sim/schedule.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "core/admit/admit.h"
+#include "core/plan/groups.h"
+#include "sim/incidents.h"
+#include "sim/shape.h"
+
+namespace komainu::sim {
+namespace {
+
+constexpr Duration kUntilUp = 45s;           // boot in peace: there must be something to lose
+constexpr Duration kUntilOrder = 8min;       // in quiet, brakes and back-off included
+constexpr Duration kLook = 5s;               // between two looks whether order has come
+constexpr Duration kStays = 20s;             // order must last so long
+constexpr Duration kOperatorsComeBack = 30s;  // then they resume nodes, and clear and start groups
+
+class Run {
+ public:
+  Run(const Schedule& schedule, const Workloads& workloads)
+      : schedule_(schedule),
+        workloads_(workloads),
+        random_(schedule.seed),
+        shape_(draw_shape(random_, schedule.seed)),
+        cluster_(shape_.spec, shape_.options),
+        judge_(cluster_, shape_),
+        incidents_(cluster_, shape_) {
+    if (schedule.trace == Schedule::Trace::kKeep) judge_.keep_trace();
+    judge_.on_off([this](NodeId node) { incidents_.went_off(node); });
+    cluster_.observe(&judge_);
+  }
+
+  ScheduleReport run() {
+    cluster_.power_on_all();
+    for (const Fault& fault : schedule_.faults) {
+      if (!go_on_until(fault.at)) return report();
+      judge_.note(cluster_.nodes().front(), "FAULT " + describe(fault));
+      if (!incidents_.happen(fault)) continue;
+      ++report_.faults;
+      report_.kinds.set(static_cast<std::size_t>(fault.kind));
+    }
+    if (!go_on_until(workloads_.length)) return report();
+    incidents_.quiet();
+    judge_.note(cluster_.nodes().front(), "QUIET");
+    come_to_order();
+    return report();
+  }
+
+ private:
+  // False: something was wrong on the way.
+  bool go_on_until(Duration moment) {
+    while (!judge_.violation() && cluster_.now() < moment) {
+      const Duration next = std::min(incidents_.next_due(), moment);
+      while (cluster_.next_event() <= next && !judge_.violation()) cluster_.step();
+      if (judge_.violation()) break;
+      cluster_.run_until(next);
+      incidents_.run_due();
+    }
+    return !judge_.violation();
+  }
+
+  void come_to_order() {
+    if (!go_on_until(cluster_.now() + kOperatorsComeBack)) return;
+    const Duration last = cluster_.now() + kUntilOrder;
+    std::optional<Duration> in_order_since;
+    std::optional<std::string> disorder;
+    while (cluster_.now() < last) {
+      if (!in_order_since) ask_for_everything();
+      if (!go_on_until(cluster_.now() + kLook)) return;
+      disorder = find_disorder();
+      if (disorder) {
+        in_order_since.reset();
+      } else if (!in_order_since) {
+        in_order_since = cluster_.now();
+      } else if (cluster_.now() - *in_order_since >= kStays) {
+        return;
+      }
+    }
+    report_.violation = fmt::format("{} s after all faults: {}", kUntilOrder.count() / 1'000'000,
+                                    disorder.value_or("order does not last"));
+  }
+
+  // What was stopped, given up or drained on purpose must not stay so, or there would be little to look at.
+  void ask_for_everything() {
+    const core::Replica* spokesman = cluster_.spokesman();
+    if (!spokesman) return;
+    const core::State state = spokesman->state();
+    const NodeId at = spokesman->self();
+    for (const auto& [id, node] : state.nodes) {
+      if (node.duty != core::Duty::kActive) cluster_.request(at, core::NodeDuty{id, core::Duty::kActive});
+      // A device that failed too often, or a brake: an operator looks, and confirms what is off.
+    }
+    for (const auto& [id, group] : state.groups) {
+      const core::Group& configured = *state.spec->group(id);
+      if (group.given_up || core::wish_of(configured, group) != core::Wish::kRun)
+        cluster_.request(at, core::GroupStart{id, {}});
+    }
+  }
+
+  // Rule 10.
+  std::optional<std::string> find_disorder() const {
+    const core::Replica* spokesman = cluster_.spokesman();
+    if (!spokesman) return "there is no established view";
+    const core::State& state = spokesman->state();
+    for (NodeId node : cluster_.nodes()) {
+      const core::Replica* replica = cluster_.replica(node);
+      if (!cluster_.is_on(node)) {
+        if (core::is_braked(state)) continue;
+        return fmt::format("node {} is off", node.value);
+      }
+      if (!replica || replica->phase() != core::Phase::kEstablished) return fmt::format("node {} is out", node.value);
+      if (replica->view() != spokesman->view()) return fmt::format("node {} is in another view", node.value);
+      if (state.nodes.at(node).suspended) return fmt::format("node {} is suspended", node.value);
+    }
+    for (const auto& [id, group] : state.groups) {
+      if (auto wrong = disorder_of(state, id, group)) return wrong;
+    }
+    return std::nullopt;
+  }
+  std::optional<std::string> disorder_of(const core::State& state, GroupId id, const core::GroupState& group) const {
+    const core::Group& configured = *state.spec->group(id);
+    const NodeSet running = cluster_.running(id);
+    const std::optional<PlaceId> believed = group.online();
+    if (believed && running != NodeSet{core::Spec::node_of(*believed)})
+      return fmt::format("group {} does not run where it is online", id.value);
+    if (!believed && running.size() == 1 && group.at.empty())
+      return fmt::format("group {} runs, and nobody knows", id.value);
+    if (believed) return group.order ? std::optional(fmt::format("group {} is busy", id.value)) : std::nullopt;
+    if (group.given_up || core::wish_of(configured, group) != core::Wish::kRun) return std::nullopt;
+    if (core::is_braked(state)) return std::nullopt;
+    for (PlaceId place : state.spec->allowed(configured)) {
+      if (is_eligible(state, configured, group, place))
+        return fmt::format("group {} is online nowhere, and node {} could take it", id.value, place.value);
+    }
+    return std::nullopt;
+  }
+  static bool is_eligible(const core::State& state, const core::Group& group, const core::GroupState& known,
+                          PlaceId place) {
+    const core::NodeState& node = state.nodes.at(core::Spec::node_of(place));
+    if (node.duty != core::Duty::kActive || node.leaving) return false;
+    if (auto failed = known.failed_at.find(place); failed != known.failed_at.end() && failed->second.count > 0)
+      return false;
+    for (const core::Dependency& dependency : group.after) {
+      const core::GroupState* other = state.group(dependency.other);
+      if (!other || !other->online()) return false;
+      if (dependency.where == core::Dependency::Where::kSamePlace && other->online() != place) return false;
+    }
+    std::map<std::string, std::int64_t> used = group.needs;
+    for (const auto& [id, other] : state.groups) {
+      if (id == group.id || !other.at.contains(place)) continue;
+      const core::Group& configured = *state.spec->group(id);
+      const auto names = [](const core::Group& from, GroupId whom) { return std::ranges::count(from.apart, whom) != 0; };
+      if (names(group, id) || names(configured, group.id)) return false;
+      for (const auto& [what, need] : configured.needs) used[what] += need;
+    }
+    auto capacity = state.spec->capacity.find(core::Spec::node_of(place));
+    if (capacity == state.spec->capacity.end()) return true;
+    return std::ranges::all_of(capacity->second,
+                               [&](const auto& limit) { return used[limit.first] <= limit.second; });
+  }
+
+  ScheduleReport report() {
+    if (judge_.violation()) report_.violation = judge_.violation();
+    report_.shape = describe(shape_);
+    report_.length = cluster_.now();
+    report_.delivered = cluster_.delivered();
+    report_.premises = judge_.premises();
+    report_.trace = judge_.trace();
+    return std::move(report_);
+  }
+
+  const Schedule& schedule_;
+  const Workloads& workloads_;
+  Random random_;
+  Shape shape_;
+  Cluster cluster_;
+  Judge judge_;
+  Incidents incidents_;
+  ScheduleReport report_;
+};
+
+}  // namespace
+
+Schedule draw_schedule(std::uint64_t seed, const Workloads& workloads, std::uint32_t aggressiveness) {
+  Random random(seed ^ 0xfa1175);
+  return {.seed = seed, .faults = draw_faults(workloads, random, aggressiveness, kUntilUp)};
+}
+ScheduleReport run_schedule(const Schedule& schedule, const Workloads& workloads) {
+  return Run(schedule, workloads).run();
+}
+
+// Halves, then quarters, … of the faults are left out as long as the rest still fails (delta debugging, Zeller and
+// Hildebrandt, TSE 2002); then what is left is made shorter.
+Schedule shrink(Schedule failing, const Workloads& workloads, std::uint32_t most_runs) {
+  std::uint32_t runs = 0;
+  const auto fails = [&](const Schedule& candidate) {
+    ++runs;
+    return run_schedule(candidate, workloads).violation.has_value();
+  };
+  for (std::size_t chunk = std::max<std::size_t>(failing.faults.size() / 2, 1); chunk > 0 && runs < most_runs;) {
+    bool less = false;
+    for (std::size_t from = 0; from < failing.faults.size() && runs < most_runs;) {
+      Schedule candidate = failing;
+      const auto begin = candidate.faults.begin() + static_cast<std::ptrdiff_t>(from);
+      candidate.faults.erase(begin, begin + static_cast<std::ptrdiff_t>(
+                                                std::min(chunk, candidate.faults.size() - from)));
+      if (fails(candidate)) {
+        failing = std::move(candidate);
+        less = true;
+      } else {
+        from += chunk;
+      }
+    }
+    if (!less || chunk > failing.faults.size()) chunk /= 2;
+  }
+  for (std::size_t i = 0; i < failing.faults.size(); ++i) {
+    while (runs < most_runs && failing.faults[i].lasts > 100ms) {
+      Schedule candidate = failing;
+      candidate.faults[i].lasts /= 2;
+      if (!fails(candidate)) break;
+      failing = std::move(candidate);
+    }
+  }
+  return failing;
+}
+
+}  // namespace komainu::sim
