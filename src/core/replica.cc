@@ -151,7 +151,9 @@ struct Replica::Impl {
   bool established() const {
     return phase == Phase::kEstablished && participating() && state.nodes.contains(options.self);
   }
-  bool quorate() const { return quorum_says_yes && quorum_ring == view.ring; }
+  bool quorate() const {
+    return quorum_says_yes && (quorum_ring == view.ring || !applies(Rule::kQuorumOfThisRing));
+  }
   bool uses_lease() const { return spec().uses_lease(); }
   // Where the end of a lease stands for a fence: it is not over.
   bool may_run(LocalTime at) const { return !uses_lease() || (lease_until && at <= *lease_until); }
@@ -205,8 +207,9 @@ struct Replica::Impl {
     open_round({change.ring, same_ring ? view.round + 1 : 1, digest_of(members)});
   }
   void on(const QuorumVerdict& verdict) {
+    const bool had_consent = quorum_says_yes && quorum_ring == verdict.ring;
     quorum_ring = verdict.ring;
-    quorum_says_yes = verdict.quorate;
+    quorum_says_yes = verdict.quorate || (had_consent && !applies(Rule::kConsentCanEnd));
     if (!quorate()) {
       close();
     } else if (phase == Phase::kOut && !members.empty()) {
@@ -312,7 +315,9 @@ struct Replica::Impl {
   void enter(const State& base) {
     const bool new_spec = !live || base.spec_digest != state.spec_digest;
     const std::vector<GroupId> to_probe = adopt_spec_of_donor(base);
+    const SpecPtr mine = state.spec;
     state = core::establish(base, gathering, chosen, out);
+    if (!applies(Rule::kClusterConfiguration)) install_spec(state, mine);
     dirty.all();
     live = true;
     phase = Phase::kEstablished;
@@ -540,7 +545,8 @@ struct Replica::Impl {
   void schedule(GroupId id) {
     const Order& order = *state.groups.at(id).order;
     if (order.executor != options.self) return;
-    std::erase_if(waiting, [&](const WaitingStart& start) { return start.group == id; });
+    if (applies(Rule::kStopVoidsStart))
+      std::erase_if(waiting, [&](const WaitingStart& start) { return start.group == id; });
     if (order.kind == OrderKind::kStop) {
       begin(id, order);  // stopping never waits for anybody
     } else {
@@ -608,10 +614,15 @@ struct Replica::Impl {
       const GroupId id = it->group;
       const bool latest = group.order && group.order->id == OrderId{view, it->position};
       it = waiting.erase(it);
-      if (latest)
+      if (latest) {
         begin(id, *group.order);
-      else
+      } else if (!applies(Rule::kStopVoidsStart) && group.order) {
+        Order overtaken = *group.order;
+        overtaken.kind = OrderKind::kStart;
+        begin(id, overtaken);
+      } else {
         out.emplace_back(Probe{id});  // it says that nothing came of the one that was replaced
+      }
     }
     std::erase_if(waiting_fences, [&](const WaitingFence& fence) {
       const NodeState& target = state.nodes.at(fence.target);
@@ -821,7 +832,8 @@ struct Replica::Impl {
   // The executor's word on a group of this node; false: it speaks of a superseded order.
   bool take(GroupReport& report) {
     auto begun = executing.find(report.group);
-    if (report.order && (begun == executing.end() || begun->second != *report.order)) {
+    const bool latest = !report.order || (begun != executing.end() && begun->second == *report.order);
+    if (!latest && applies(Rule::kLatestResultOnly)) {
       out.emplace_back(Probe{report.group});
       return false;
     }
@@ -952,7 +964,7 @@ struct Replica::Impl {
     yield("no established view for longer than grace");
   }
   void yield(const std::string& why) {
-    if (yielded) return;
+    if (yielded || !applies(Rule::kYields)) return;
     yielded = true;
     executing.clear();
     for (const auto& [id, group] : state.groups) {

@@ -99,7 +99,8 @@ struct Kernel {
     if (known->order) return superseded();
     const std::string what = name_of(state, start.group);
     const std::string where = name_of(state, start.place);
-    if (!state.may_run(start.group).empty()) return Refusal{what + " may still be running elsewhere"};
+    if (!state.may_run(start.group).empty() && applies(Rule::kStopBeforeStart))
+      return Refusal{what + " may still be running elsewhere"};
     if (!can_start_at(start.place, start.incarnation))
       return Refusal{where + " cannot start groups at present"};
     if (!state.spec->allowed(*configured).contains(start.place))
@@ -280,7 +281,7 @@ struct Kernel {
 }  // namespace
 
 bool is_braked(const State& state) {
-  return used_brake(state) >= state.spec->brakes.fences &&
+  return applies(Rule::kBrakes) && used_brake(state) >= state.spec->brakes.fences &&
          (state.fences.empty() || state.fences.back() != state.clock);
 }
 

@@ -8,6 +8,7 @@
 
 #include "core/admit/admit.h"
 #include "core/record/events.h"
+#include "core/rules.h"
 
 namespace komainu::core {
 namespace {
@@ -238,6 +239,12 @@ bool GroupPlanner::leaves_for_better(const Subject& subject, PlaceId here) {
   const auto go = [&](std::optional<PlaceId> target, auto reason) {
     if (!target) return false;
     board_.book(subject.id(), *target);
+    if (!applies(Rule::kStopBeforeStart)) {
+      plans_.orders.push_back({StartGroup{subject.id(), *target, subject.known.version, incarnation(*target),
+                                          state_.spec->version},
+                               subject.known.cause});
+      return true;
+    }
     stop(subject, here, reason(*target), {});
     return true;
   };
@@ -270,6 +277,10 @@ bool GroupPlanner::leaves_for_better(const Subject& subject, PlaceId here) {
     return true;
   }
   const Monitor* failing = placement.failing_at(here);
+  if (failing && !applies(Rule::kCureElsewhereOnly)) {
+    stop(subject, here, failing->name + " failed on " + name_of(state_, here), {});
+    return true;
+  }
   return failing &&
          go(placement.best([&](PlaceId place) { return place != here && placement.cures(place, here); }),
             [&](PlaceId) { return failing->name + " failed on " + name_of(state_, here); });

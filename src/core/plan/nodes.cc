@@ -8,6 +8,7 @@
 
 #include "core/admit/admit.h"
 #include "core/record/events.h"
+#include "core/rules.h"
 
 namespace komainu::core {
 namespace {
@@ -92,13 +93,13 @@ class NodePlanner {
 
   std::optional<Grounds> against_absent(NodeId id, const NodeState& node) const {
     if (auto held = because(id, node, need_.held, "it is lost and may run ")) return held;
-    if (node.standing == Standing::kUnknown) {
+    if (node.standing == Standing::kUnknown && applies(Rule::kUnknownIsFenced)) {
       if (auto possible = because(id, node, need_.possible, "it is not known whether it runs "))
         return possible;
     }
     // What it was told to fence cannot be used before that is known to have ended.
     for (const auto& [other, known] : state_.nodes) {
-      if (other == id || !known.fences.contains(id)) continue;
+      if (other == id || !known.fences.contains(id) || !applies(Rule::kExecutorFenced)) continue;
       return Grounds{"it is lost and may still be fencing " + name_of(state_, other), node.cause};
     }
     return std::nullopt;

@@ -7,6 +7,7 @@
 #include "base/digest.h"
 #include "base/duration_text.h"
 #include "core/record/events.h"
+#include "core/rules.h"
 
 namespace komainu::core {
 namespace {
@@ -41,7 +42,7 @@ struct Recorder {
     GroupState* known = group(report.group);
     if (!known || Spec::node_of(report.place) != context.from) return;
     const bool ordered = known->order && known->order->place == report.place;
-    if (ordered && report.order != known->order->id)
+    if (ordered && report.order != known->order->id && applies(Rule::kLatestResultOnly))
       return;  // the result of a superseded order, or an early probe
     // Of an order that one for another place has replaced, the result is news of this place.
     if (!ordered && report.order && !known->at.contains(report.place)) return;
@@ -222,7 +223,7 @@ struct Recorder {
     }
     target.fence_failures = 0;
     // It may have hit the incarnation that it was ordered for, before the one that is known now had come.
-    if (target.incarnation != order.target_incarnation) return;
+    if (target.incarnation != order.target_incarnation && applies(Rule::kFenceNamesIncarnation)) return;
     Context caused = context;
     caused.cause = order.cause;
     settle(state, result.target, "is fenced, confirmed by " + name_of(state, context.from), caused, effects);
@@ -268,7 +269,8 @@ struct Recorder {
   void operator()(const Tick& tick) {
     if (tick.number <= state.ticks) return;
     state.ticks = tick.number;
-    state.clock += std::clamp(tick.elapsed, Duration{0}, kLongestTick);
+    const Duration longest = applies(Rule::kTicksAreCapped) ? kLongestTick : Duration::max();
+    state.clock += std::clamp(tick.elapsed, Duration{0}, longest);
     for (auto& [id, known] : state.groups) decay(id, known);
     for (auto& [id, node] : state.nodes) forget(node.losses, state.spec->brakes.window);
     for (auto& [id, monitor] : state.monitors) forget_all(monitor.flaps, state.spec->brakes.window);
@@ -299,6 +301,7 @@ struct Recorder {
   void decay(GroupId id, GroupState& known) {
     const Group* configured = state.spec->group(id);
     if (!configured) return;
+    if (!applies(Rule::kCountersDecay)) return;
     const Duration period = std::max(configured->on_failure.forget_after, Duration{1s});
     bool changed = forget_all(known.failed_at, period);
     changed |= forget_all(known.restarts, period);

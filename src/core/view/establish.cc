@@ -17,6 +17,7 @@ namespace {
 std::uint64_t epoch_of(const ViewId& view, std::uint64_t newest) {
   constexpr std::uint64_t kMostRings = std::uint64_t{1} << 40;
   constexpr int kRoundBits = 16;
+  if (!applies(Rule::kEpochByRing)) return newest + 1;
   const std::uint64_t by_ring = view.ring.seq < kMostRings ? view.ring.seq << kRoundBits | view.round : 0;
   return std::max(newest + 1, by_ring);
 }
@@ -41,7 +42,8 @@ Succession succession(const Gathering& gathering) {
   };
   const Hello* best = nullptr;
   for (const auto& [id, hello] : gathering.hellos) {
-    if (!eligible(id) || (best && rank(*best) >= rank(hello))) continue;
+    if (applies(Rule::kDonorKnows) ? !eligible(id) || (best && rank(*best) >= rank(hello)) : best != nullptr)
+      continue;
     best = &hello;
     result.donor = id;
   }
@@ -126,6 +128,7 @@ struct Merge {
 
   Standing standing_of(NodeId id, const NodeState& before, bool unknowable, NodeSet still) const {
     if (present(id)) return Standing::kMember;
+    if (succession.knowing.empty() && !applies(Rule::kColdAbsentUnknown)) return Standing::kLost;
     if (stopped(id, before) && still.contains(id))
       return before.standing == Standing::kSettled ? Standing::kSettled : Standing::kLeft;
     return unknowable || stopped(id, before) || before.standing == Standing::kUnknown ? Standing::kUnknown
@@ -187,6 +190,10 @@ struct Merge {
         } else {
           group.at[place] = held->second;
         }
+      }
+      if (group.order && !present(group.order->executor) && !applies(Rule::kLostOrderStays)) {
+        group.at.erase(group.order->place);
+        group.order.reset();
       }
       if (group.trouble && group.activity(group.trouble->place) != Activity::kOnline) group.trouble.reset();
       group.end_move();
