@@ -53,7 +53,8 @@ CampaignReport run_campaign(const Campaign& campaign, const Workloads& workloads
       const std::uint64_t number = next++;
       if (number >= campaign.schedules) break;
       const std::uint64_t seed = campaign.first_seed + number;
-      const ScheduleReport one = run_schedule(draw_schedule(seed, workloads, campaign.aggressiveness), workloads);
+      const ScheduleReport one =
+          run_schedule(draw_schedule(seed, workloads, campaign.aggressiveness), workloads);
       const std::scoped_lock lock(guard);
       add(report, seed, one);
       if (one.violation && campaign.after_finding == Campaign::After::kStops) enough = true;
@@ -83,14 +84,16 @@ std::string as_text(const CampaignReport& report) {
   }
   const double cores = std::max(report.seconds_of_cores, 1e-9);
   text += fmt::format(
-      "\n{:.0f} virtual hours, {} messages delivered, {:.0f} per second and core, {:.2f} ms per schedule and core, "
+      "\n{:.0f} virtual hours, {} messages delivered, {:.0f} per second and core, {:.2f} ms per schedule and "
+      "core, "
       "{:.1f} s\n",
       static_cast<double>(report.virtual_time.count()) / 3.6e9, report.delivered,
-      static_cast<double>(report.delivered) / cores, 1e3 * cores / static_cast<double>(std::max<std::uint64_t>(1, report.schedules)),
-      report.seconds);
+      static_cast<double>(report.delivered) / cores,
+      1e3 * cores / static_cast<double>(std::max<std::uint64_t>(1, report.schedules)), report.seconds);
   for (const auto& finding : report.findings)
     text += fmt::format("seed {} ({}): {}\n", finding.seed, finding.shape, finding.what);
-  for (std::uint64_t seed : report.toys) text += fmt::format("seed {} is a toy: it proves too little\n", seed);
+  for (std::uint64_t seed : report.toys)
+    text += fmt::format("seed {} is a toy: it proves too little\n", seed);
   return text;
 }
 
@@ -101,13 +104,15 @@ std::string as_json(const CampaignReport& report) {
                             quoted(std::string(kPremiseNames[i])), report.premises[i], report.per_million(i));
   std::string findings;
   for (const auto& finding : report.findings)
-    findings += fmt::format("{}{{\"seed\":{},\"cluster\":{},\"what\":{}}}", findings.empty() ? "" : ",", finding.seed,
-                            quoted(finding.shape), quoted(finding.what));
+    findings += fmt::format("{}{{\"seed\":{},\"cluster\":{},\"what\":{}}}", findings.empty() ? "" : ",",
+                            finding.seed, quoted(finding.shape), quoted(finding.what));
   return fmt::format(
-      "{{\"schedules\":{},\"violations\":{},\"toys\":[{}],\"virtual_seconds\":{},\"messages\":{},\"seconds\":{:.3f},"
+      "{{\"schedules\":{},\"violations\":{},\"toys\":[{}],\"virtual_seconds\":{},\"messages\":{},\"seconds\":"
+      "{:.3f},"
       "\"core_seconds\":{:.3f},\"premises\":{{{}}},\"findings\":[{}]}}",
-      report.schedules, report.findings.size(), fmt::join(report.toys, ","), report.virtual_time.count() / 1'000'000,
-      report.delivered, report.seconds, report.seconds_of_cores, premises, findings);
+      report.schedules, report.findings.size(), fmt::join(report.toys, ","),
+      report.virtual_time.count() / 1'000'000, report.delivered, report.seconds, report.seconds_of_cores,
+      premises, findings);
 }
 
 }  // namespace komainu::sim

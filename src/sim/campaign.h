@@ -1,5 +1,5 @@
-// Many schedules at once: over all cores, seed after seed, and what came of them. The report is the same however many
-// cores worked on it.
+// Many schedules at once: over all cores, seed after seed, and what came of them. The report is the same
+// however many cores worked on it.
 #pragma once
 
 #include <cstdint>

@@ -33,7 +33,7 @@ Cluster::Cluster(core::SpecPtr spec, Options options)
     machine.index = static_cast<std::uint8_t>(i);
     machine.devices.resize(spec_->fencing.size(), Device::kWorks);
     auto differing = options_.files.find(ids_[i]);
-    machine.file = differing == options_.files.end() ? spec_ : differing->second;
+    machine.file = machine.active = differing == options_.files.end() ? spec_ : differing->second;
     if (options_.most_drift_ppm == 0) continue;
     const auto width = static_cast<std::uint32_t>(2 * options_.most_drift_ppm + 1);
     machine.drift_ppm = static_cast<std::int32_t>(random_.below(width)) - options_.most_drift_ppm;
@@ -243,7 +243,7 @@ void Cluster::power_off(NodeId node, const std::string& by) {
   machine.sends_refused_until = now_;
   for (auto& [group, here] : machine.groups) {
     here.job.reset();
-    here.unsafe_yield = false;
+    here.unsafe_yield = here.orphan = false;
     set_up(machine, group, 0);
   }
   if (observer_) observer_->off(node, by);
@@ -341,6 +341,8 @@ void Cluster::stop_corosync(Machine& machine) {
   if (machine.replica) stop_daemon(machine);
   if (machine.corosync) channel_.power_off(NodeId{machine.index});
   machine.corosync = machine.corosync_hung = machine.leaving = false;
+  machine.order_is_due = machine.pump_is_due = false;
+  release(machine);
   network_changed(Change::kGain);  // it says goodbye: the others need not wait for its token
 }
 
@@ -363,7 +365,8 @@ void Cluster::start_daemon(Machine& machine) {
   options.last_flow = machine.last_flow;
   auto version = options_.decision_versions.find(machine.id);
   if (version != options_.decision_versions.end()) options.decision_version = version->second;
-  core::SpecPtr known = machine.stored.spec ? machine.stored.spec : machine.file;
+  const core::SpecPtr known = machine.stored.spec ? machine.stored.spec : machine.file;
+  machine.active = known;
   machine.replica = std::make_unique<core::Replica>(options, known, machine.stored);
   channel_.join(NodeId{machine.index}, static_cast<Process>(machine.runs));
   note(machine, "its daemon starts");
@@ -438,8 +441,8 @@ void Cluster::act(Machine& machine, core::Effect& effect) {
                    after(options_.latencies.daemon, machine, What::kDaemon);
                  },
                  [&](core::SpecActivated& active) {
-                   machine.file = active.spec;
-                   if (active.spec->version > spec_->version) spec_ = active.spec;
+                   machine.file = machine.active = active.spec;
+                   if (active.spec->version >= spec_->version) spec_ = active.spec;
                  },
                  [&](core::SpecProposed& proposed) {
                    after(options_.latencies.probe, machine, What::kWritten, proposed.token, 0);

@@ -199,7 +199,7 @@ class Cluster {
   std::uint64_t request(NodeId at, decltype(core::Request::what) what);
 
   // ---- to look at
-  const core::Spec& spec() const { return *spec_; }
+  const core::Spec& spec() const { return *spec_; }  // the last that became active anywhere
   const std::vector<NodeId>& nodes() const { return ids_; }
   bool is_on(NodeId node) const { return own(node).powered; }
   bool corosync_runs(NodeId node) const { return own(node).corosync; }
@@ -304,7 +304,8 @@ class Cluster {
     Stored next_store = Stored::kLatest;
     core::Durable stored;
     core::Durable stored_before;
-    core::SpecPtr file;
+    core::SpecPtr file;    // its cluster.toml
+    core::SpecPtr active;  // what its daemon, or the last one, uses
     std::optional<LocalTime> last_flow;
     std::unique_ptr<core::Replica> replica;
     std::map<GroupId, Here> groups;
@@ -374,7 +375,7 @@ class Cluster {
   void conclude(Machine& machine, GroupId group);
   void probe(Machine& machine, GroupId group);
   void set_up(Machine& machine, GroupId group, std::uint64_t up);
-  std::uint64_t all_of(GroupId group) const;
+  static std::uint64_t all_of(const Machine& machine, GroupId group);
   void fence(Machine& machine, NodeId target, const core::FenceOrder& order);
   void cancel_fence(Machine& machine, NodeId target, const core::OrderId& order);
   void shot_acts(Machine& machine, std::uint32_t number);

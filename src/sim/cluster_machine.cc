@@ -23,8 +23,8 @@ std::uint64_t bit(std::uint32_t resource) {
 
 }  // namespace
 
-std::uint64_t Cluster::all_of(GroupId group) const {
-  const core::Group* configured = spec_->group(group);
+std::uint64_t Cluster::all_of(const Machine& machine, GroupId group) {
+  const core::Group* configured = machine.active->group(group);
   return configured ? bit(static_cast<std::uint32_t>(configured->resources.size())) - 1 : 0;
 }
 void Cluster::set_up(Machine& machine, GroupId group, std::uint64_t up) {
@@ -45,7 +45,7 @@ void Cluster::set_device(NodeId target, std::uint32_t level, Device device) {
 
 void Cluster::execute(Machine& machine, GroupId group, const core::Order& order) {
   if (observer_) observer_->executes(machine.id, group, order);
-  if (!spec_->group(group)) return;
+  if (!machine.active->group(group)) return;
   if (order.kind == core::OrderKind::kStop)
     return begin(machine, group, {.kind = Job::Kind::kStop, .order = order.id});
   kill_job(machine, group);
@@ -80,12 +80,13 @@ void Cluster::kill_job(Machine& machine, GroupId group) {
 
 void Cluster::begin(Machine& machine, GroupId group, Job job) {
   kill_job(machine, group);
-  const core::Group* configured = spec_->group(group);
+  const core::Group* configured = machine.active->group(group);
   if (!configured || configured->resources.empty()) return;
   if (job.kind == Job::Kind::kStop)
     job.resource = static_cast<std::uint32_t>(configured->resources.size()) - 1;
   job.number = ++next_job_;
   machine.groups[group].job = job;
+  machine.groups[group].orphan = false;
   next_resource(machine, group);
 }
 
@@ -93,7 +94,7 @@ void Cluster::next_resource(Machine& machine, GroupId group) {
   Here& here = machine.groups[group];
   Job& job = *here.job;
   const bool starts = job.kind == Job::Kind::kStart;
-  const core::Resource& resource = spec_->group(group)->resources[job.resource];
+  const core::Resource& resource = machine.active->group(group)->resources[job.resource];
   job.doing = starts ? here.starts : here.stops;
   Duration takes =
       random_.within(starts ? options_.latencies.start : options_.latencies.stop) + machine.agent_delay;
@@ -117,7 +118,7 @@ void Cluster::start_acts(Machine& machine, GroupId group) {
   if (job.doing == Agents::kWork || job.doing == Agents::kFailHalf || job.doing == Agents::kLie)
     set_up(machine, group, here.up | bit(job.resource));
   job.failed = job.doing != Agents::kWork && job.doing != Agents::kLie;
-  if (job.failed || job.resource + 1 == spec_->group(group)->resources.size())
+  if (job.failed || job.resource + 1 == machine.active->group(group)->resources.size())
     return conclude(machine, group);
   ++job.resource;
   next_resource(machine, group);
@@ -139,7 +140,7 @@ void Cluster::conclude(Machine& machine, GroupId group) {
   const Job job = *std::exchange(here.job, std::nullopt);
   core::GroupReport report{group, core::Spec::place_of(machine.id), job.order, {}, job.resource, {}};
   if (job.kind == Job::Kind::kStart) {
-    const bool good = !job.failed && here.up == all_of(group);
+    const bool good = !job.failed && here.up == all_of(machine, group);
     report.activity = good ? core::Activity::kOnline : core::Activity::kFailed;
     if (!good) report.evidence = job.doing == Agents::kHang ? "its start hangs" : "its start failed";
   } else if (job.failed || (here.up != 0 && core::applies(core::Rule::kStoppedMeansProbed))) {
@@ -150,7 +151,7 @@ void Cluster::conclude(Machine& machine, GroupId group) {
   if (std::exchange(here.orphan, false)) return;  // nobody waits for it
   here.unsafe_yield = job.kind == Job::Kind::kStop && !job.order && report.activity.has_value();
   for (auto& [id, watched] : machine.watched) {
-    const core::Monitor* monitor = spec_->monitor(id);
+    const core::Monitor* monitor = machine.active->monitor(id);
     const bool cured = job.kind == Job::Kind::kStart && watched.lasts == Lasts::kUntilRestart;
     if (cured && monitor && monitor->group == group) watched = {};
   }
@@ -159,9 +160,9 @@ void Cluster::conclude(Machine& machine, GroupId group) {
 
 void Cluster::probe(Machine& machine, GroupId group) {
   const Here& here = machine.groups[group];
-  if ((here.job && !here.orphan) || !spec_->group(group)) return;
+  if ((here.job && !here.orphan) || !machine.active->group(group)) return;
   core::GroupReport report{group, core::Spec::place_of(machine.id), {}, {}, 0, {}};
-  if (here.up == all_of(group)) {
+  if (here.up == all_of(machine, group)) {
     report.activity = core::Activity::kOnline;
   } else if (here.up != 0) {
     report.activity = core::Activity::kFailed;
@@ -192,10 +193,10 @@ void Cluster::set_monitor(NodeId node, MonitorId monitor, core::Health health, s
   if (machine.replica) after(options_.latencies.report, machine, What::kMonitor, monitor.value);
 }
 void Cluster::say_monitor(Machine& machine, MonitorId id) {
-  const core::Monitor* monitor = spec_->monitor(id);
+  const core::Monitor* monitor = machine.active->monitor(id);
   if (!monitor) return;
   core::MonitorResult result{id, core::Spec::place_of(machine.id), core::Health::kUnknown, {}};
-  if (!monitor->group || machine.groups[*monitor->group].up == all_of(*monitor->group)) {
+  if (!monitor->group || machine.groups[*monitor->group].up == all_of(machine, *monitor->group)) {
     const Watched& watched = machine.watched[id];
     result.health = watched.health;
     result.evidence = watched.evidence;
@@ -203,7 +204,7 @@ void Cluster::say_monitor(Machine& machine, MonitorId id) {
   input(machine, core::Observed{result, {}});
 }
 void Cluster::say_monitors_of(Machine& machine, GroupId group) {
-  for (const auto& [id, monitor] : spec_->monitors) {
+  for (const auto& [id, monitor] : machine.active->monitors) {
     if (monitor.group == group) after(options_.latencies.report, machine, What::kMonitor, id.value);
   }
 }

@@ -142,6 +142,7 @@ void Cluster::reform() {
   }
   const Duration token = spec_->timing.token;
   if (!is_transitive()) push(Event{now_ + random_.within({token * 2, token * 8}), 0, What::kReform});
+  if (channel_.has_arbiter()) push(Event{now_ + random_.within(options_.latencies.vote), 0, What::kVote});
   if (changed.empty()) return;
   if (channel_.rings().size() + changed.size() > kMostRings)
     return push(Event{now_ + kRingsAgain, 0, What::kReform});

@@ -1,6 +1,6 @@
 // One fault or operation of a random schedule, as a value: a schedule is a list of them, and a failing one is
-// shrunk by leaving some out. Which node or group it means is chosen when it comes, from numbers that were drawn
-// before, so that leaving out one fault does not change what the others are.
+// shrunk by leaving some out. Which node or group it means is chosen when it comes, from numbers that were
+// drawn before, so that leaving out one fault does not change what the others are.
 #pragma once
 
 #include <array>

@@ -224,7 +224,8 @@ bool Incidents::to_network(const Fault& fault) {
       return true;
     default:
       cluster_.set_link(one, two, fault.choice[2] % 2, false);
-      later(fault.lasts, [this, one, two, link = fault.choice[2] % 2] { cluster_.set_link(one, two, link, true); });
+      later(fault.lasts,
+            [this, one, two, link = fault.choice[2] % 2] { cluster_.set_link(one, two, link, true); });
       return true;
   }
 }
@@ -312,10 +313,10 @@ bool Incidents::to_monitors(const Fault& fault) {
   if (fitting.empty()) return false;
   const MonitorId id = fitting[fault.choice[0] % fitting.size()];
   const core::Monitor& monitor = monitors.at(id);
-  const auto lasts = of_groups && fault.choice[1] % 3 != 0 ? Cluster::Lasts::kUntilRestart
-                                                           : Cluster::Lasts::kUntilSet;
+  const auto lasts =
+      of_groups && fault.choice[1] % 3 != 0 ? Cluster::Lasts::kUntilRestart : Cluster::Lasts::kUntilSet;
   for (NodeId at : cluster_.nodes()) {
-    const bool hit = of_groups                                 ? cluster_.running(*monitor.group).contains(at)
+    const bool hit = of_groups                              ? cluster_.running(*monitor.group).contains(at)
                      : fault.kind == FaultKind::kCommonMode ? true
                                                             : at == node(fault.choice[2]);
     if (!hit) continue;
@@ -336,9 +337,10 @@ bool Incidents::to_device(const Fault& fault, Device device) {
   later(fault.lasts, [this, target, level] { cluster_.set_device(target, level, Device::kWorks); });
   // A device that nobody uses proves nothing.
   if (fault.choice[2] % 2 == 0) return true;
-  return fault.choice[3] % 2 == 0 ? keep_off(target, fault.lasts)
-                                  : (cluster_.hang_daemon(target),
-                                     later(fault.lasts, [this, target] { cluster_.resume_daemon(target); }), true);
+  return fault.choice[3] % 2 == 0
+             ? keep_off(target, fault.lasts)
+             : (cluster_.hang_daemon(target),
+                later(fault.lasts, [this, target] { cluster_.resume_daemon(target); }), true);
 }
 
 // ---- operators
@@ -356,16 +358,16 @@ bool Incidents::by_operator(const Fault& fault) {
   };
   switch (fault.kind) {
     case FaultKind::kGroupStart:
-      ask(at, core::GroupStart{id, fault.choice[3] % 2 == 0 ? std::nullopt
-                                                            : std::optional(core::Spec::place_of(other))});
+      ask(at, core::GroupStart{
+                  id, fault.choice[3] % 2 == 0 ? std::nullopt : std::optional(core::Spec::place_of(other))});
       return true;
     case FaultKind::kGroupStop:
       ask(at, core::GroupStop{id});
       later(fault.lasts, [this, at, id] { ask(at, core::GroupStart{id, {}}); });
       return true;
     case FaultKind::kGroupMove:
-      ask(at, core::GroupMove{id, fault.choice[3] % 2 == 0 ? std::nullopt
-                                                           : std::optional(core::Spec::place_of(other))});
+      ask(at, core::GroupMove{
+                  id, fault.choice[3] % 2 == 0 ? std::nullopt : std::optional(core::Spec::place_of(other))});
       return true;
     case FaultKind::kGroupClear:
       ask(at, core::GroupClear{id});
@@ -406,7 +408,7 @@ bool Incidents::confirm_fence(const Fault& fault) {
   return true;
 }
 
-void Incidents::quiet() {
+void Incidents::quiet(NodeSet left_off) {
   due_.clear();
   kept_off_until_.clear();
   cluster_.heal_network();
@@ -422,7 +424,8 @@ void Incidents::quiet() {
       cluster_.set_agents(node, id, Agents::kWork, Agents::kWork);
     for (const auto& [id, monitor] : cluster_.spec().monitors)
       cluster_.set_monitor(node, id, core::Health::kHealthy, "", Cluster::Lasts::kUntilSet);
-    cluster_.power_on(node);
+    left_off.contains(node) ? (void)keep_off(node, 24h) : cluster_.power_on(node);
+    if (left_off.contains(node)) kept_off_until_[node] = cluster_.now() + 24h;
   }
 }
 

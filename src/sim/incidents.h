@@ -23,8 +23,8 @@ class Incidents {
   Duration next_due() const { return due_.empty() ? Duration::max() : due_.begin()->first; }
   // Somebody switches a machine on again that a fence or a watchdog has left off.
   void went_off(NodeId node);
-  // All faults end now: everything is powered, joined, and works; operators take back what they asked for.
-  void quiet();
+  // All faults end now: everything is joined and works, and powered but for some nodes.
+  void quiet(NodeSet left_off);
 
  private:
   using Action = std::function<void()>;

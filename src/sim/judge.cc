@@ -31,7 +31,6 @@ void Judge::wrong(std::string what) {
   violation_ = fmt::format("at {:.3f} s: {}", static_cast<double>(cluster_.now().count()) / 1e6, what);
   if (traces_) trace_.push_back("VIOLATION " + *violation_);
 }
-template <class... Args>
 void Judge::trace(NodeId node, const std::string& what) {
   if (traces_)
     trace_.push_back(
@@ -61,7 +60,8 @@ PremiseCounts Judge::premises() const {
 
 // ---- what the world does
 
-// Rule 1: no group is active in two places. A process on a machine that stands still counts: it goes on where it was.
+// Rule 1: no group is active in two places. A process on a machine that stands still counts: it goes on where
+// it was.
 void Judge::runs(NodeId node, GroupId group, std::uint64_t resources) {
   if (traces_) trace(node, fmt::format("WORLD group {} has resources {:b}", group.value, resources));
   if (resources == 0 || shape_.guard == Shape::Guard::kSplitRisk) return;
@@ -80,18 +80,20 @@ void Judge::off(NodeId node, const std::string& by) {
   if (on_off_ && by != "a loss of power") on_off_(node);
 }
 
-// Rule 6: never more fences in the brakes' window than configured, as counted by what was switched off. Losses of one
-// moment count once; a moment here is generous, so this never accuses wrongly.
+// Rule 6: never more fences in the brakes' window than configured, as counted by what was switched off.
+// Losses of one moment count once; moments are told apart by stream time, which stands still while there is
+// no view.
 void Judge::judge_brake(const std::string& by) {
   constexpr Duration kMoment = 12s;
   const core::Brakes& brakes = cluster_.spec().brakes;
-  fenced_.push_back(cluster_.now());
+  const core::Replica* spokesman = cluster_.spokesman();
+  fenced_.emplace_back(cluster_.now(), spokesman ? spokesman->state().clock : Duration{0});
   const Duration window = brakes.window - brakes.window / 20;
   std::uint32_t moments = 0;
   std::optional<Duration> moment;
-  for (Duration at : fenced_) {
-    if (cluster_.now() - at > window || (moment && at - *moment < kMoment)) continue;
-    moment = at;
+  for (const auto& [at, clock] : fenced_) {
+    if (cluster_.now() - at > window || (moment && clock - *moment < kMoment)) continue;
+    moment = clock;
     ++moments;
   }
   if (moments > brakes.fences + 1)
@@ -111,11 +113,14 @@ void Judge::ring(NodeId node, const core::RingChange& change) {
     for (const auto& [id, process] : change.members) names += fmt::format(" {}#{}", id.value, process);
     trace(node, fmt::format("ring {}.{} with{}", change.ring.leader, change.ring.seq, names));
   }
+  seen_[node].ring = change.ring;
   if (cluster_.replica(node)->phase() == core::Phase::kSyncing) count(Premise::kSnapshotInterrupted);
 }
 void Judge::quorum(NodeId node, const core::QuorumVerdict& verdict) {
   if (traces_)
-    trace(node, fmt::format("quorum {}.{} {}", verdict.ring.leader, verdict.ring.seq, verdict.quorate ? "yes" : "no"));
+    trace(node, fmt::format("quorum {}.{} {}", verdict.ring.leader, verdict.ring.seq,
+                            verdict.quorate ? "yes" : "no"));
+  seen_[node].verdict = verdict;
   if (verdict.quorate) return;
   count(cluster_.channel().has_arbiter() ? Premise::kArbiterDenied : Premise::kSplit);
 }
@@ -127,6 +132,9 @@ void Judge::sends(NodeId node, const core::Message& message) {
   if (auto* ack = std::get_if<core::Ack>(&message.body)) return look_at_ack(node, message, *ack);
   if (std::holds_alternative<core::Snapshot>(message.body)) return count(Premise::kSnapshot);
   auto* proposal = std::get_if<core::Proposal>(&message.body);
+  // By what its planner knew: what it says may be overtaken by better news.
+  auto* stop = proposal ? std::get_if<core::StopGroup>(proposal) : nullptr;
+  if (stop) judge_reason(cluster_.replica(node)->state(), *stop);
   auto* settle = proposal ? std::get_if<core::SettleNode>(proposal) : nullptr;
   if (settle && settle->why == core::SettleNode::Why::kLeaseOver) count(Premise::kLeaseWaited);
 }
@@ -136,16 +144,17 @@ void Judge::look_at_ack(NodeId node, const core::Message& message, const core::A
   auto& of_view = digests_[message.view];
   const auto [known, fresh] = of_view.try_emplace(ack.position, ack.digest);
   if (!fresh && known->second != ack.digest)
-    wrong(fmt::format("node {} has another state than others at position {} of one view", node.value, ack.position));
+    wrong(fmt::format("node {} has another state than others at position {} of one view", node.value,
+                      ack.position));
   if (fresh) bound(digests_);
 }
 
 void Judge::look_at_hello(const core::Message& message, const core::Hello& hello) {
   if (!hello.live) return;
-  const auto [known, fresh] = lineage_of_view_.try_emplace(message.view, hello.lineage_view);
-  if (!fresh && known->second != hello.lineage_view) {
+  const auto [known, fresh] = lineage_of_view_.try_emplace(message.view, hello.lineage.view);
+  if (!fresh && known->second != hello.lineage.view) {
     count(Premise::kLineagesMerged);
-    known->second = hello.lineage_view;
+    known->second = hello.lineage.view;
   }
   bound(lineage_of_view_);
 }
@@ -154,7 +163,8 @@ void Judge::delivers(NodeId node, const core::Message& message) {
   const core::Replica& replica = *cluster_.replica(node);
   if (traces_ && !std::holds_alternative<core::Ack>(message.body)) trace(node, "hears " + describe(message));
   if (auto* hello = std::get_if<core::Hello>(&message.body)) {
-    if (replica.phase() == core::Phase::kEstablished && message.view == replica.view()) count(Premise::kLateHello);
+    if (replica.phase() == core::Phase::kEstablished && message.view == replica.view())
+      count(Premise::kLateHello);
     return look_at_hello(message, *hello);
   }
   if (message.view != replica.view()) return count(Premise::kOtherView);
@@ -168,7 +178,8 @@ void Judge::look_at_fact(NodeId node, const core::Replica& replica, const core::
   std::visit(Overloaded{
                  [&](const core::GroupReport& report) {
                    const core::GroupState* group = state.group(report.group);
-                   const bool superseded = report.order && (!group || !group->order || group->order->id != report.order);
+                   const bool superseded =
+                       report.order && (!group || !group->order || group->order->id != report.order);
                    if (superseded) count(Premise::kSupersededResult);
                    if (report.activity == core::Activity::kUnsafe) count(Premise::kStopFailed);
                  },
@@ -181,10 +192,12 @@ void Judge::look_at_fact(NodeId node, const core::Replica& replica, const core::
                  },
                  [&](const core::Tick&) {
                    Seen& seen = seen_[node];
-                   if (!std::exchange(seen.braked, core::is_braked(state)) && seen.braked) count(Premise::kBrakeHeld);
+                   if (!std::exchange(seen.braked, core::is_braked(state)) && seen.braked)
+                     count(Premise::kBrakeHeld);
                  },
                  [&](const core::Request& request) {
-                   if (std::holds_alternative<core::FenceConfirm>(request.what)) count(Premise::kFenceConfirmedByHand);
+                   if (std::holds_alternative<core::FenceConfirm>(request.what))
+                     count(Premise::kFenceConfirmedByHand);
                  },
                  [](const auto&) {},
              },
@@ -212,22 +225,47 @@ void Judge::look_at_proposal(NodeId node, const core::Replica& replica, const co
              proposal);
 }
 
+// Rule 7: a health fault moves a group only where something is better.
+void Judge::judge_reason(const core::State& state, const core::StopGroup& stop) {
+  for (const auto& [id, monitor] : state.spec->monitors) {
+    if (monitor.group || !stop.reason.starts_with(monitor.name + " failed on")) continue;
+    const auto& at = state.monitors.at(id).at;
+    const bool better = std::ranges::any_of(state.nodes, [&](const auto& entry) {
+      auto seen = at.find(core::Spec::place_of(entry.first));
+      return entry.second.standing == core::Standing::kMember && seen != at.end() &&
+             seen->second != core::Health::kFailed;
+    });
+    if (!better)
+      wrong(fmt::format("group {} leaves for {}, which fails everywhere", stop.group.value, monitor.name));
+  }
+}
+
 void Judge::tells(NodeId node, const core::Event& event) {
   if (traces_) trace(node, "tells: " + event.text);
-  if (event.kind == core::EventKind::kView && event.text.ends_with("does not answer")) count(Premise::kSuspended);
+  if (event.kind == core::EventKind::kView && event.text.ends_with("does not answer"))
+    count(Premise::kSuspended);
   if (event.kind != core::EventKind::kConfig) return;
   count(event.text.starts_with("this node's") ? Premise::kOtherFile : Premise::kConfigActivated);
 }
 void Judge::answers(NodeId node, const core::Answer& answer) {
   if (traces_) trace(node, fmt::format("answers {}: {}", answer.accepted ? "yes" : "no", answer.text));
 }
+// Rule 3: only who was last told that its present ring is quorate starts or fences.
+void Judge::judge_right_to_act(NodeId node, const char* what) {
+  const Seen& seen = seen_[node];
+  if (!seen.verdict || !seen.verdict->quorate || seen.verdict->ring != seen.ring)
+    wrong(fmt::format("node {} {} without quorum", node.value, what));
+}
+
 void Judge::executes(NodeId node, GroupId group, const core::Order& order) {
+  if (order.kind != core::OrderKind::kStop) judge_right_to_act(node, "starts");
   if (traces_)
-    trace(node, fmt::format("EXECUTES {} of group {}", order.kind == core::OrderKind::kStop ? "stop" : "start",
-                            group.value));
+    trace(node, fmt::format("EXECUTES {} of group {}",
+                            order.kind == core::OrderKind::kStop ? "stop" : "start", group.value));
 }
 void Judge::fences(NodeId node, NodeId target, const core::FenceOrder&) {
   if (traces_) trace(node, fmt::format("FENCES {}", target.value));
+  judge_right_to_act(node, "fences");
   count(Premise::kFenceNeeded);
 }
 void Judge::yields(NodeId node, const std::string& reason) {
@@ -236,6 +274,10 @@ void Judge::yields(NodeId node, const std::string& reason) {
 }
 void Judge::starts_over(NodeId node, const std::string& reason) {
   if (traces_) trace(node, "STARTS OVER: " + reason);
+  // No message is skipped here and devices do not lie: only a lease can have run out while its node lived.
+  const bool settled = reason.ends_with("taken it for stopped");
+  if (!settled || shape_.guard == Shape::Guard::kFencer)
+    wrong(fmt::format("node {} starts over for nothing: {}", node.value, reason));
   count(Premise::kStartedOver);
 }
 
@@ -250,10 +292,16 @@ void Judge::has_stepped(NodeId node) {
     if (std::exchange(seen.pending_spec, false)) count(Premise::kConfigPendingInterrupted);
     return;
   }
-  const bool same = before == seen.phase && seen.view == replica.view() && seen.position == replica.position();
+  const bool same =
+      before == seen.phase && seen.view == replica.view() && seen.position == replica.position();
   if (same) return;
   const core::State& state = replica.state();
-  if (seen.view != replica.view() || before != seen.phase) entered(node, state);
+  const bool enters = seen.view != replica.view() || before != seen.phase;
+  if (enters) entered(node, state);
+  // No tick ages the counters of hours at once (docs/protocol.md, "Time and configuration").
+  if (!enters && state.clock - seen.clock > 5s)
+    wrong(fmt::format("stream time of node {} jumps", node.value));
+  seen.clock = state.clock;
   seen.view = replica.view();
   seen.position = replica.position();
   seen.pending_spec = state.pending_spec.has_value();
@@ -261,14 +309,16 @@ void Judge::has_stepped(NodeId node) {
   if (!start || !state.groups.contains(*start)) return;
   const auto& order = state.groups.at(*start).order;
   if (!order || order->id != core::OrderId{replica.view(), replica.position()}) return;
-  if (auto unsound = core::unsound_start(state, *start)) wrong(fmt::format("node {}: {}", node.value, *unsound));
+  if (auto unsound = core::unsound_start(state, *start))
+    wrong(fmt::format("node {}: {}", node.value, *unsound));
 }
 
 void Judge::entered(NodeId node, const core::State& state) {
   if (state.members().first() != node) return;  // one of them speaks for all
   bool unknown = false;
   for (const auto& [id, known] : state.nodes) {
-    if (known.standing == core::Standing::kMember && !known.fences.empty()) count(Premise::kMemberWithOpenFence);
+    if (known.standing == core::Standing::kMember && !known.fences.empty())
+      count(Premise::kMemberWithOpenFence);
     unknown |= known.standing == core::Standing::kUnknown;
   }
   if (unknown) count(Premise::kUnknownNode);

@@ -1,6 +1,6 @@
-// Judges a cluster by its world: where processes really run, what devices really did, whether equal positions hold equal
-// states. What replicas believe is looked at for two reasons only: the invariants of their own state, and to know which
-// of the protocol's situations came up (premise.h).
+// Judges a cluster by its world: where processes really run, what devices really did, whether equal positions
+// hold equal states. What replicas believe is looked at for two reasons only: the invariants of their own
+// state, and to know which of the protocol's situations came up (premise.h).
 #pragma once
 
 #include <functional>
@@ -8,6 +8,7 @@
 #include <optional>
 #include <string>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "sim/cluster.h"
@@ -52,6 +53,9 @@ class Judge final : public Observer {
     std::uint64_t position = 0;
     std::optional<GroupId> start;  // proposed in the message just delivered
     bool braked = false;
+    Duration clock{0};
+    core::RingId ring;                           // as told
+    std::optional<core::QuorumVerdict> verdict;  // the last one told
     bool pending_spec = false;
   };
 
@@ -63,7 +67,8 @@ class Judge final : public Observer {
   void look_at_proposal(NodeId node, const core::Replica& replica, const core::Proposal& proposal);
   void entered(NodeId node, const core::State& state);
   void judge_brake(const std::string& by);
-  template <class... Args>
+  void judge_right_to_act(NodeId node, const char* what);
+  void judge_reason(const core::State& state, const core::StopGroup& stop);
   void trace(NodeId node, const std::string& what);
 
   const Cluster& cluster_;
@@ -75,7 +80,8 @@ class Judge final : public Observer {
   // The digest that belongs to a position of a view, of the latest views.
   std::map<core::ViewId, std::unordered_map<std::uint64_t, std::uint64_t>> digests_;
   std::map<core::ViewId, core::ViewId> lineage_of_view_;  // that the first live Hello named
-  std::vector<Duration> fenced_;                          // when fences switched machines off, since the last cold start
+  // When fences switched machines off, with stream time, since the last cold start.
+  std::vector<std::pair<Duration, Duration>> fenced_;
   bool traces_ = false;
   std::vector<std::string> trace_;
 };

@@ -1,5 +1,5 @@
-// The situations that the safety rules were made for. A simulation that never comes into one proves nothing about its
-// rule, so it counts how often each arose.
+// The situations that the safety rules were made for. A simulation that never comes into one proves nothing
+// about its rule, so it counts how often each arose.
 #pragma once
 
 #include <array>

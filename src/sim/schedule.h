@@ -1,5 +1,5 @@
-// One random schedule: a cluster and its faults drawn from a seed, ten virtual minutes of them, then quiet, and then
-// everything must come to order. The same seed is the same schedule, to the last message.
+// One random schedule: a cluster and its faults drawn from a seed, ten virtual minutes of them, then quiet,
+// and then everything must come to order. The same seed is the same schedule, to the last message.
 #pragma once
 
 #include <bitset>
@@ -29,7 +29,8 @@ struct ScheduleReport {
   static constexpr std::uint32_t kFewestFaults = 10;
   static constexpr std::size_t kFewestKinds = 3;
   bool is_toy() const {
-    return length < kShortest || delivered < kFewestMessages || faults < kFewestFaults || kinds.count() < kFewestKinds;
+    return length < kShortest || delivered < kFewestMessages || faults < kFewestFaults ||
+           kinds.count() < kFewestKinds;
   }
 };
 
@@ -43,7 +44,8 @@ struct Schedule {
 Schedule draw_schedule(std::uint64_t seed, const Workloads& workloads, std::uint32_t aggressiveness);
 ScheduleReport run_schedule(const Schedule& schedule, const Workloads& workloads);
 
-// A shorter schedule with a violation, by leaving out faults and shortening them; at most `most_runs` are tried.
+// A shorter schedule with a violation, by leaving out faults and shortening them; at most `most_runs` are
+// tried.
 Schedule shrink(Schedule failing, const Workloads& workloads, std::uint32_t most_runs);
 
 }  // namespace komainu::sim

@@ -12,10 +12,10 @@ using core::Spec;
 constexpr std::uint32_t kMostGroups = 9;
 
 // A second is short here: a schedule of ten minutes has few enough ticks to run thousands of them.
-core::Timing timing_of(Shape::Guard guard) {
+core::Timing timing_of(Shape::Guard guard, std::uint32_t nodes) {
   core::Timing timing;
   timing.suspend_after = 2s;
-  timing.tick = 2500ms;
+  timing.tick = nodes == 2 ? 1500ms : 2500ms;
   if (guard != Shape::Guard::kLease) return timing;
   timing.lease = 8s;
   timing.watchdog = 3s;
@@ -118,7 +118,7 @@ Shape draw_shape(Random& random, std::uint64_t seed) {
   for (std::uint32_t i = 0; i < nodes; ++i)
     spec->nodes[NodeId{i}] = core::Node{NodeId{i}, fmt::format("node{}", i), {}};
   draw_guard(shape, *spec, random, nodes);
-  spec->timing = timing_of(shape.guard);
+  spec->timing = timing_of(shape.guard, nodes);
   spec->brakes = {1 + random.below(6), 60s + std::chrono::seconds(random.below(90))};
   const std::uint32_t groups = 5 + random.below(3);
   for (std::uint32_t g = 1; g <= groups; ++g) {

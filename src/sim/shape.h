@@ -1,5 +1,5 @@
-// What a seed makes of a cluster: how many nodes, who decides when they part, what guards against running twice,
-// and groups that use everything a configuration can say.
+// What a seed makes of a cluster: how many nodes, who decides when they part, what guards against running
+// twice, and groups that use everything a configuration can say.
 #pragma once
 
 #include <cstdint>

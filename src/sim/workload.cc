@@ -50,7 +50,8 @@ class Reader {
   void only(const toml::table& table, std::initializer_list<std::string_view> known) const {
     for (const auto& [key, value] : table) {
       if (std::ranges::find(known, key.str()) == known.end())
-        complain(value, fmt::format("'{}' is not known here; there are: {}", key.str(), fmt::join(known, ", ")));
+        complain(value,
+                 fmt::format("'{}' is not known here; there are: {}", key.str(), fmt::join(known, ", ")));
     }
   }
   const toml::node* need(const toml::table& table, std::string_view key) const {
@@ -122,8 +123,8 @@ class Reader {
   std::string file_;
 };
 
-// Each schedule leaves some workloads out: what all have, hides what some would show (swarm testing, Groce et al.,
-// ISSTA 2012).
+// Each schedule leaves some workloads out: what all have, hides what some would show (swarm testing, Groce et
+// al., ISSTA 2012).
 std::vector<const Workload*> swarm(const Workloads& workloads, Random& random) {
   std::vector<const Workload*> drawn;
   for (const Workload& workload : workloads.all) {

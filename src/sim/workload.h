@@ -1,5 +1,5 @@
-// A workload file: which faults random schedules are made of, how often and how long. `workloads/default.toml` is
-// compiled in.
+// A workload file: which faults random schedules are made of, how often and how long.
+// `workloads/default.toml` is compiled in.
 #pragma once
 
 #include <cstdint>
