@@ -485,6 +485,19 @@ struct Replica::Impl {
     ++it->second.version;
     gone_since.erase(resume.target);
     tell(Severity::kInfo, EventKind::kView, name_of(state, resume.target) + " answers again", resume.target);
+    give_up_waiting_fence(resume.target);
+  }
+  // The reason for a fence that nobody has begun is gone. Without enough acknowledgements it would stay open,
+  // and keep its target from starting anything, for as long as the view lasts.
+  void give_up_waiting_fence(NodeId target) {
+    std::erase_if(waiting_fences, [&](const WaitingFence& fence) {
+      const auto& open = state.nodes.at(target).fences;
+      auto own = open.find(options.self);
+      if (fence.target != target || own == open.end()) return false;
+      send(Fact{FenceResult{target, own->second.id, false, "not begun: it answers again"}},
+           own->second.cause);
+      return true;
+    });
   }
   void apply(const Message& message, const Alive& alive) {
     next_position();

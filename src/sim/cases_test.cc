@@ -418,6 +418,23 @@ TEST(Cases, AStoreThatHasSeenMoreThanAnyLiveStateMakesTheAbsentUnknown) {
   EXPECT_EQ(scene.running(), NodeSet{a});
 }
 
+TEST(Cases, AFenceThatNobodyCouldBeginIsGivenUpWhenItsTargetAnswersAgain) {
+  Scene scene({.nodes = 3, .planner = Setting::Planner::kReplicas});
+  scene.world().power_off(c);
+  scene.split({{a, b}});
+  scene.passes(2s);
+  ASSERT_TRUE(scene.in_one_view({a, b}));
+  const NodeId owner = scene.running().first();
+  const NodeId other = owner == a ? b : a;
+  scene.hangs(owner);
+  scene.passes(15s);
+  ASSERT_FALSE(scene.state(other).nodes.at(owner).fences.empty()) << "it waits: alone it is no quorum";
+  EXPECT_EQ(scene.shots(other), 0u);
+  scene.wakes(owner);
+  scene.passes(3s);
+  EXPECT_TRUE(scene.state(other).nodes.at(owner).fences.empty());
+}
+
 // ---- knowledge that is out of date
 
 TEST(Cases, AConfirmationThatOutlivedItsViewVouchesForNoLaterDaemonOfTheTarget) {
