@@ -24,14 +24,17 @@ constexpr auto kLater = [](const auto& one, const auto& other) {
 }  // namespace
 
 Cluster::Cluster(core::SpecPtr spec, Options options)
-    : spec_(std::move(spec)), options_(std::move(options)), random_(options_.seed), channel_(*spec_) {
+    : spec_(std::move(spec)),
+      options_(std::move(options)),
+      random_(options_.seed, options_.chance),
+      channel_(*spec_) {
   for (NodeId id : spec_->node_ids()) ids_.push_back(id);
   machines_.resize(ids_.size());
   for (std::size_t i = 0; i < ids_.size(); ++i) {
     Machine& machine = machines_[i];
     machine.id = ids_[i];
     machine.index = static_cast<std::uint8_t>(i);
-    machine.devices.resize(spec_->fencing.size(), Device::kWorks);
+    machine.devices.resize(spec_->fencing.size());
     auto differing = options_.files.find(ids_[i]);
     machine.file = machine.active = differing == options_.files.end() ? spec_ : differing->second;
     if (options_.most_drift_ppm == 0) continue;
@@ -178,7 +181,8 @@ void Cluster::dispatch_to_daemon(Machine& machine, const Event& event) {
       return pump(machine);
     case What::kJudge:
       if (channel_.can_judge(NodeId{machine.index})) {
-        const core::QuorumVerdict verdict = channel_.judge(NodeId{machine.index});
+        core::QuorumVerdict verdict = channel_.judge(NodeId{machine.index});
+        verdict.quorate = verdict.quorate && (machine.met_all || !spec_->two_node());
         if (observer_) observer_->quorum(machine.id, verdict);
         input(machine, verdict);
       }
@@ -219,6 +223,7 @@ void Cluster::power_on(NodeId node) {
     machine.local = kClockAtBoot + Duration{static_cast<Duration::rep>(random_.below(1'000'000'000))};
     machine.last_flow.reset();
     machine.unfed = Duration{0};
+    machine.met_all = false;
     if (observer_) observer_->powered(node);
     if (spec_->timing.watchdog > 0s) push(now_, machine, What::kWatchdog);
   }
@@ -508,6 +513,14 @@ std::uint64_t Cluster::request(NodeId at, decltype(core::Request::what) what) {
   const bool listens = machine.replica && !machine.daemon_hung && !machine.frozen;
   if (listens) input(machine, core::Observed{core::Request{number, "operator", std::move(what)}, {}});
   return number;
+}
+
+void Cluster::start_alone(NodeId node) {
+  Machine& machine = own(node);
+  machine.met_all = true;
+  if (!machine.replica || machine.daemon_hung || machine.frozen) return;
+  const std::uint8_t ring = channel_.port(NodeId{machine.index}).ring;
+  input(machine, core::QuorumVerdict{channel_.rings()[ring].id, channel_.quorate(NodeId{machine.index})});
 }
 
 // ---- to look at

@@ -14,6 +14,7 @@
 
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -39,9 +40,11 @@ struct Latencies {
   Span start{100ms, 600ms};  // one resource
   Span stop{100ms, 600ms};
   Span probe{10ms, 60ms};
-  Span report{1ms, 10ms};      // an agent has ended → its daemon knows
-  Span fence{100ms, 600ms};    // ordered → the target is off
-  Span confirm{50ms, 300ms};   // … → read back
+  Span report{1ms, 10ms};     // an agent has ended → its daemon knows
+  Span fence{100ms, 600ms};   // ordered → the target is off
+  Span confirm{50ms, 300ms};  // … → read back
+  Span gives_up{5s, 10s};     // … → its agent has given up on a dead device
+  Span slow_device{5s, 15s};
   Span boot{20s, 40s};         // power → Corosync
   Span daemon{200ms, 1500ms};  // a daemon's start; also of one that starts over
   Span timer{50ms, 50ms};      // between two Timers of a daemon
@@ -56,9 +59,10 @@ enum class Agents : std::uint8_t {
   kHang,
   kLie,  // a stop says that it is done, and is not: the probe after it finds out
 };
+enum class Work : std::uint8_t { kStart, kStop };  // of a resource
 enum class Device : std::uint8_t {
   kWorks,
-  kSlow,     // acts after 5 to 15 s
+  kSlow,
   kDead,     // no answer: the agent gives up
   kRefuses,  // at once
   kLate,     // the agent gives up, and the target is switched off later all the same
@@ -132,6 +136,9 @@ class Cluster {
     std::map<NodeId, std::uint32_t> decision_versions;
     // Nodes whose cluster.toml differs from `spec`.
     std::map<NodeId, core::SpecPtr> files;
+    Chance chance = Chance::kRules;
+    // How long each resource's agents take; unset: as the latencies say.
+    std::function<Duration(GroupId, std::uint32_t resource, Work)> works;
     bool boots_after_reset = true;  // a watchdog's or an operating system's reset; a fence leaves it off
   };
 
@@ -170,8 +177,11 @@ class Cluster {
   void shut_down(NodeId node);
   void set_disk(NodeId node, Disk disk);
   void set_next_boot_store(NodeId node, Stored stored);  // what the next daemon finds
-  void set_device(NodeId target, std::uint32_t level, Device device);
+  // `takes`: from the order until it has acted; otherwise as the latencies say.
+  void set_device(NodeId target, std::uint32_t level, Device device, std::optional<Duration> takes = {});
   void set_agents(NodeId node, GroupId group, Agents starts, Agents stops);
+  // Those of one resource, whatever the group's others do.
+  void set_agents(NodeId node, GroupId group, std::uint32_t resource, Work work, Agents agents);
   void set_agent_delay(NodeId node, Duration more) { own(node).agent_delay = more; }  // on top of each
 
   // ---- network
@@ -190,13 +200,18 @@ class Cluster {
   void refuse_sends(NodeId node, Duration time);
 
   // ---- applications, monitors, operators
-  void kill_resource(NodeId node, GroupId group, std::uint32_t resource);
+  enum class Notice : std::uint8_t { kAtOnce, kNobody };  // by the resource's own watch
+  void kill_resource(NodeId node, GroupId group, std::uint32_t resource, Notice notice = Notice::kAtOnce);
+  // A daemon notices something; nothing happens where none runs.
+  void notice(NodeId node, core::Fact fact);
   // What a monitor sees from now on, where it runs: on every node, or where its group is online. A monitor
   // that has failed `until_restart` is healthy again once its resource has been started anew.
   enum class Lasts : std::uint8_t { kUntilSet, kUntilRestart };
   void set_monitor(NodeId node, MonitorId monitor, core::Health health, std::string evidence, Lasts lasts);
   // At any node. The answer comes to the Observer with this number; a daemon that does not listen gives none.
   std::uint64_t request(NodeId at, decltype(core::Request::what) what);
+  // One of two nodes no longer waits to see the other before it is quorate (votequorum(5), wait_for_all).
+  void start_alone(NodeId node);
 
   // ---- to look at
   const core::Spec& spec() const { return *spec_; }  // the last that became active anywhere
@@ -226,6 +241,7 @@ class Cluster {
     std::optional<core::OrderId> order;  // none: of a yield
     Agents doing = Agents::kWork;
     bool failed = false;
+    std::optional<std::uint32_t> restart;  // a stop down to this resource, and then a start from it
   };
   // A group on a machine.
   struct Here {
@@ -235,6 +251,7 @@ class Cluster {
     bool orphan = false;        // the job is of a daemon that is gone
     Agents starts = Agents::kWork;
     Agents stops = Agents::kWork;
+    std::map<std::pair<std::uint32_t, Work>, Agents> agents;  // of single resources
   };
   // A fence that this machine's agent is carrying out.
   struct Shot {
@@ -288,6 +305,7 @@ class Cluster {
     bool corosync_hung = false;
     bool daemon_hung = false;
     bool leaving = false;
+    bool met_all = false;  // since it booted: two nodes wait for that (votequorum(5), wait_for_all)
     Duration disk_busy_until{0};
     bool pump_is_due = false;
     bool order_is_due = false;
@@ -311,7 +329,11 @@ class Cluster {
     std::map<GroupId, Here> groups;
     std::vector<Shot> shots;
     std::map<MonitorId, Watched> watched;
-    std::vector<Device> devices;  // that switch it off, by level
+    struct Fencer {
+      Device device = Device::kWorks;
+      std::optional<Duration> takes;
+    };
+    std::vector<Fencer> devices;  // that switch it off, by level
     std::vector<Event> deferred;  // events that wait until it goes on
   };
 
@@ -381,6 +403,7 @@ class Cluster {
   void shot_acts(Machine& machine, std::uint32_t number);
   void shot_ends(Machine& machine, std::uint32_t number, std::uint64_t acted);
   void watchdog(Machine& machine);
+  bool watches(const Machine& machine, GroupId group) const;
   void say_monitor(Machine& machine, MonitorId monitor);
   void say_monitors_of(Machine& machine, GroupId group);
   void reset(Machine& machine, const std::string& by);

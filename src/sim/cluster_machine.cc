@@ -10,8 +10,6 @@
 namespace komainu::sim {
 namespace {
 
-constexpr Span kSlowDevice{5s, 15s};
-constexpr Span kGivesUp{5s, 10s};
 constexpr Span kLateDevice{1s, 20s};  // after the agent has given up
 constexpr Span kRefusal{50ms, 200ms};
 constexpr Span kKilled{5ms, 50ms};
@@ -36,9 +34,12 @@ void Cluster::set_agents(NodeId node, GroupId group, Agents starts, Agents stops
   here.starts = starts;
   here.stops = stops;
 }
-void Cluster::set_device(NodeId target, std::uint32_t level, Device device) {
+void Cluster::set_agents(NodeId node, GroupId group, std::uint32_t resource, Work work, Agents agents) {
+  own(node).groups[group].agents[{resource, work}] = agents;
+}
+void Cluster::set_device(NodeId target, std::uint32_t level, Device device, std::optional<Duration> takes) {
   Machine& machine = own(target);
-  if (level < machine.devices.size()) machine.devices[level] = device;
+  if (level < machine.devices.size()) machine.devices[level] = {device, takes};
 }
 
 // ---- the executor
@@ -48,17 +49,15 @@ void Cluster::execute(Machine& machine, GroupId group, const core::Order& order)
   if (!machine.active->group(group)) return;
   if (order.kind == core::OrderKind::kStop)
     return begin(machine, group, {.kind = Job::Kind::kStop, .order = order.id});
-  kill_job(machine, group);
-  if (order.kind == core::OrderKind::kRestart) {
-    const std::uint64_t stay = bit(order.first_resource) - 1;
-    set_up(machine, group, machine.groups[group].up & stay);
-  }
+  if (order.kind == core::OrderKind::kRestart)
+    return begin(machine, group,
+                 {.kind = Job::Kind::kStop, .order = order.id, .restart = order.first_resource});
   begin(machine, group, {.kind = Job::Kind::kStart, .resource = order.first_resource, .order = order.id});
 }
 
 void Cluster::stop_without_order(Machine& machine, GroupId group) {
   Here& here = machine.groups[group];
-  if (here.job && here.job->kind == Job::Kind::kStop) {
+  if (here.job && here.job->kind == Job::Kind::kStop && !here.job->restart) {
     here.job->order.reset();  // its result is the yield's now
     return;
   }
@@ -95,9 +94,14 @@ void Cluster::next_resource(Machine& machine, GroupId group) {
   Job& job = *here.job;
   const bool starts = job.kind == Job::Kind::kStart;
   const core::Resource& resource = machine.active->group(group)->resources[job.resource];
-  job.doing = starts ? here.starts : here.stops;
-  Duration takes =
-      random_.within(starts ? options_.latencies.start : options_.latencies.stop) + machine.agent_delay;
+  const Work work = starts ? Work::kStart : Work::kStop;
+  const auto own_agents = here.agents.find({job.resource, work});
+  job.doing = own_agents != here.agents.end() ? own_agents->second : starts ? here.starts : here.stops;
+  Duration takes = options_.works
+                       ? options_.works(group, job.resource, work)
+                       : random_.within(starts ? options_.latencies.start : options_.latencies.stop);
+  if (!starts && options_.works && (here.up & bit(job.resource)) == 0) takes = Duration{0};
+  takes += machine.agent_delay;
   const Duration timeout = starts ? resource.start_timeout : resource.stop_timeout;
   if (job.doing == Agents::kHang || takes >= timeout) {
     job.doing = Agents::kHang;
@@ -129,6 +133,11 @@ void Cluster::stop_acts(Machine& machine, GroupId group) {
   if (job.doing == Agents::kWork || job.doing == Agents::kFailHalf)
     set_up(machine, group, here.up & ~bit(job.resource));
   job.failed = job.doing != Agents::kWork && job.doing != Agents::kLie;
+  if (!job.failed && job.restart == job.resource) {
+    job.kind = Job::Kind::kStart;
+    job.restart.reset();
+    return next_resource(machine, group);
+  }
   if (job.failed || job.resource == 0) return conclude(machine, group);
   --job.resource;
   next_resource(machine, group);
@@ -173,13 +182,17 @@ void Cluster::probe(Machine& machine, GroupId group) {
   if (machine.replica && machine.runs == run) say_monitors_of(machine, group);
 }
 
-void Cluster::kill_resource(NodeId node, GroupId group, std::uint32_t resource) {
+void Cluster::notice(NodeId node, core::Fact fact) {
+  if (own(node).replica) observe_later(own(node), std::move(fact));
+}
+
+void Cluster::kill_resource(NodeId node, GroupId group, std::uint32_t resource, Notice notice) {
   Machine& machine = own(node);
   Here& here = machine.groups[group];
   if ((here.up & bit(resource)) == 0) return;
   note(machine, "a process of group " + std::to_string(group.value) + " dies");
   set_up(machine, group, here.up & ~bit(resource));
-  if (!here.job && machine.replica)
+  if (!here.job && machine.replica && notice == Notice::kAtOnce)
     observe_later(machine,
                   core::ResourceFailed{group, core::Spec::place_of(node), resource, "its process died"});
 }
@@ -192,11 +205,19 @@ void Cluster::set_monitor(NodeId node, MonitorId monitor, core::Health health, s
   machine.watched[monitor] = {health, std::move(evidence), lasts};
   if (machine.replica) after(options_.latencies.report, machine, What::kMonitor, monitor.value);
 }
+// A group's monitors run where it is up and at rest, as far as its executor knows.
+bool Cluster::watches(const Machine& machine, GroupId group) const {
+  const auto here = machine.groups.find(group);
+  const auto held = machine.replica->holds().find(group);
+  if (held == machine.replica->holds().end() || (here != machine.groups.end() && here->second.job))
+    return false;
+  return held->second == core::Activity::kOnline || held->second == core::Activity::kFailed;
+}
 void Cluster::say_monitor(Machine& machine, MonitorId id) {
   const core::Monitor* monitor = machine.active->monitor(id);
   if (!monitor) return;
   core::MonitorResult result{id, core::Spec::place_of(machine.id), core::Health::kUnknown, {}};
-  if (!monitor->group || machine.groups[*monitor->group].up == all_of(machine, *monitor->group)) {
+  if (!monitor->group || watches(machine, *monitor->group)) {
     const Watched& watched = machine.watched[id];
     result.health = watched.health;
     result.evidence = watched.evidence;
@@ -216,18 +237,23 @@ void Cluster::fence(Machine& machine, NodeId target, const core::FenceOrder& ord
   const Shot shot{.number = ++next_job_, .target = target, .order = order};
   machine.shots.push_back(shot);
   const Machine& hit = own(target);
-  const Device device = order.level < hit.devices.size() ? hit.devices[order.level] : Device::kDead;
-  switch (device) {
+  Machine::Fencer fencer{.device = Device::kDead};
+  if (order.level < hit.devices.size()) fencer = hit.devices[order.level];
+  const auto acts_after = [&](Span usual) {
+    const Span takes = fencer.takes ? Span{*fencer.takes, *fencer.takes} : usual;
+    after(takes, machine, What::kShotActs, shot.number);
+  };
+  switch (fencer.device) {
     case Device::kWorks:
-      return after(options_.latencies.fence, machine, What::kShotActs, shot.number);
+      return acts_after(options_.latencies.fence);
     case Device::kSlow:
-      return after(kSlowDevice, machine, What::kShotActs, shot.number);
+      return acts_after(options_.latencies.slow_device);
     case Device::kRefuses:
       return after(kRefusal, machine, What::kShotEnds, shot.number, 0);
     case Device::kDead:
-      return after(kGivesUp, machine, What::kShotEnds, shot.number, 0);
+      return after(options_.latencies.gives_up, machine, What::kShotEnds, shot.number, 0);
     case Device::kLate: {
-      const Duration gives_up = now_ + random_.within(kGivesUp);
+      const Duration gives_up = now_ + random_.within(options_.latencies.gives_up);
       push(gives_up, machine, What::kShotEnds, shot.number, 0);
       return push(gives_up + random_.within(kLateDevice), hit, What::kLateOff);
     }

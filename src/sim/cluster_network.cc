@@ -94,7 +94,8 @@ bool Cluster::flows(const Machine& machine) const {
 // there again is found at once.
 void Cluster::network_changed(Change change) {
   const Duration token = spec_->timing.token;
-  const Span loss{token * 2, token * 5 / 2};
+  const Span loss = options_.chance == Chance::kNone ? Span{token * 11 / 5, token * 11 / 5}
+                                                     : Span{token * 2, token * 5 / 2};
   const Span gain{token / 5, token};
   push(Event{now_ + random_.within(change == Change::kLoss ? loss : gain), 0, What::kReform});
   schedule_traffic();
@@ -157,6 +158,8 @@ void Cluster::reform() {
     for (NodeSet part : changed)
       for (NodeId node : part) refuse_sends(machines_[node.value].id, voted - now_);
   }
+  for (NodeSet part : changed)
+    for (NodeId node : part) machines_[node.value].met_all |= part.size() == machines_.size();
   schedule_traffic();
   schedule_judges();
 }

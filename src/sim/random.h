@@ -14,9 +14,14 @@ struct Span {
   Duration most{0};
 };
 
+enum class Chance : std::uint8_t {
+  kRules,
+  kNone,  // the first of several, the middle of a stretch, and nothing out of the ordinary
+};
+
 class Random {
  public:
-  explicit Random(std::uint64_t seed) : state_(seed) {}
+  explicit Random(std::uint64_t seed, Chance chance = Chance::kRules) : state_(seed), chance_(chance) {}
 
   std::uint64_t word() {
     state_ += 0x9e3779b97f4a7c15ULL;
@@ -29,15 +34,17 @@ class Random {
   std::uint32_t below(std::uint32_t bound) {
     return static_cast<std::uint32_t>((word() >> 32) * bound >> 32);
   }
-  bool one_in(std::uint32_t chances) { return below(chances) == 0; }
+  bool one_in(std::uint32_t chances) { return chance_ == Chance::kRules && below(chances) == 0; }
   Duration within(Span span) {
     if (span.most <= span.least) return span.least;
+    if (chance_ == Chance::kNone) return (span.least + span.most) / 2;
     return span.least + Duration{static_cast<Duration::rep>(
                             word() % static_cast<std::uint64_t>((span.most - span.least).count() + 1))};
   }
 
  private:
   std::uint64_t state_;
+  Chance chance_;
 };
 
 }  // namespace komainu::sim
