@@ -1,6 +1,7 @@
 // What each command does. The language that leads here is src/komainu/program.cc's.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
@@ -56,6 +57,13 @@ struct Places {
 Exit init_cluster(const Session& session, const Places& places, bool new_key_wanted);
 // Without a bundle: the configuration and the key are in their places already.
 Exit join_cluster(const Session& session, const Places& places, const std::optional<std::string>& bundle);
+
+// ---- beforehand
+
+// Without a scenario, or with one that has no steps: every single fault, or every pair of them.
+enum class Tries : std::uint8_t { kSingle, kPairs };
+Exit simulate(const Session& session, const std::string& cluster, const std::optional<std::string>& scenario,
+              Tries tries);
 
 // ---- afterwards
 

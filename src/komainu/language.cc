@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/duration_text.h"
+#include "whatif/scenario.h"
 
 namespace komainu::cli {
 namespace {
@@ -20,6 +21,7 @@ constexpr const char* kExamples =
     "  komainu node drain guest1                   empty a node before maintenance; resume ends it\n"
     "  komainu explain orders-db                   what happened to it, and why it is where it is\n"
     "  komainu config check cluster.toml           every mistake at once, without a daemon\n"
+    "  komainu simulate cluster.toml               what each fault would come to, without a daemon\n"
     "\n"
     "`komainu help COMMAND` explains a command, `komainu help exit-codes` the exit codes.";
 
@@ -90,6 +92,7 @@ Language::Language(Session& session)
   asking();
   configuring();
   making();
+  rehearsing();
   root_->footer(kExamples);  // last: commands inherit what is set when they are added
 }
 
@@ -298,6 +301,32 @@ void Language::making() {
       "FILE", [this](const std::string& file) { given_.file = file; },
       "The record; by default this node's, /var/lib/komainu/stream");
   replayed->preparse_callback([this](std::size_t) { given_.file = "/var/lib/komainu/stream"; });
+}
+
+void Language::rehearsing() {
+  CLI::App* simulated = command(
+      *root_, "simulate", "What happens if: the real decisions on a virtual cluster; no daemon is needed",
+      {Names::kFile, Names::kFile}, [this] {
+        return simulate(session_, given_.cluster, given_.scenario,
+                        given_.pairs ? Tries::kPairs : Tries::kSingle);
+      });
+  simulated->add_option("CLUSTER", given_.cluster, "The configuration")
+      ->required()
+      ->type_name("CLUSTER.toml");
+  simulated
+      ->add_option_function<std::string>(
+          "SCENARIO", [this](const std::string& file) { given_.scenario = file; },
+          "What happens when; without it, or without steps in it, every single fault is tried")
+      ->type_name("SCENARIO.toml");
+  simulated->add_flag("--pairs", given_.pairs, "Every two faults at once instead of every single one");
+  simulated->footer(
+      "A scenario, for example:\n"
+      "  [[step]]\n"
+      "  at   = \"10s\"\n"
+      "  do   = \"power-off\"\n"
+      "  node = \"guest1\"\n"
+      "\n" +
+      whatif::scenario_reference());
 }
 
 Language::Position Language::follow(const std::vector<std::string>& words) {

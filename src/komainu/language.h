@@ -47,6 +47,7 @@ class Language {
   void asking();
   void configuring();
   void making();
+  void rehearsing();
 
   Session& session_;
   std::unique_ptr<CLI::App> root_;
@@ -55,10 +56,12 @@ class Language {
 
   // Where CLI11 puts what was given.
   struct Given {
-    std::string group, node, monitor, file, topic;
+    std::string group, node, monitor, file, topic, cluster;
+    std::optional<std::string> scenario;
     std::vector<std::string> where;  // "[to] NODE"
     std::optional<std::size_t> last;
-    bool watch = false, follow = false, yes = false, full = false, new_key = false, no_wait = false;
+    bool watch = false, follow = false, yes = false, full = false, new_key = false, no_wait = false,
+         pairs = false;
   } given_;
 
   std::optional<std::string> place() const;

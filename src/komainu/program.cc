@@ -22,8 +22,9 @@ constexpr std::string_view kExitCodes = R"(Exit codes of komainu:
   4  not finished in time; it goes on, and `komainu status` shows what comes of it
   5  this node is in no established view of the cluster (no quorum, or joining)
 
-`komainu config check` exits with 1 if the file has mistakes. `komainu replay` exits with 1 if the
-record is damaged or was decided otherwise.
+`komainu config check` exits with 1 if the file has mistakes, `komainu simulate` if one of its files has
+or cannot be simulated: what comes of a fault does not change the exit code. `komainu replay` exits with 1
+if the record is damaged or was decided otherwise.
 )";
 
 std::vector<std::string> commands_of(const CLI::App* app) {

@@ -36,6 +36,7 @@ class Table {
   };
 
   void row(std::vector<Cell> cells) { rows_.push_back(std::move(cells)); }
+  void append(const Table& other) { rows_.insert(rows_.end(), other.rows_.begin(), other.rows_.end()); }
   bool empty() const { return rows_.empty(); }
   std::string text(const Style& style, std::string_view indent = "  ") const;
 
