@@ -142,6 +142,7 @@ struct Replica::Impl {
   Impl(ReplicaOptions given, SpecPtr spec, const Durable& stored)
       : options(given), state(cold_state(spec, stored)), durable(stored) {
     for (const auto& [id, group] : state.groups) held[id] = Activity::kUnknown;
+    lease_until = options.lease_until;
   }
 
   const Spec& spec() const { return *state.spec; }
@@ -1030,7 +1031,6 @@ struct Replica::Impl {
     if (last_step == LocalTime{}) {
       last_step = opened = at;
       last_flow = options.last_flow.value_or(at);
-      lease_until = options.lease_until;
     }
     out.clear();
     if (!dead) {

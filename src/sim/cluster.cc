@@ -222,6 +222,7 @@ void Cluster::power_on(NodeId node) {
     machine.since = now_;
     machine.local = kClockAtBoot + Duration{static_cast<Duration::rep>(random_.below(1'000'000'000))};
     machine.last_flow.reset();
+    machine.lease_until.reset();
     machine.unfed = Duration{0};
     machine.met_all = false;
     if (observer_) observer_->powered(node);
@@ -239,6 +240,7 @@ void Cluster::power_off(NodeId node, const std::string& by) {
   count_lost_orders(machine);
   machine.replica.reset();
   machine.last_flow.reset();
+  machine.lease_until.reset();
   if (machine.corosync) channel_.power_off(NodeId{machine.index});
   machine.powered = machine.corosync = machine.frozen = machine.corosync_hung = machine.daemon_hung = false;
   machine.leaving = machine.pump_is_due = machine.order_is_due = false;
@@ -368,6 +370,7 @@ void Cluster::start_daemon(Machine& machine) {
   options.incarnation = core::Incarnation{++next_process_ << 8 | machine.index};
   options.boot = std::uint64_t{machine.boots} << 8 | machine.index;
   options.last_flow = machine.last_flow;
+  options.lease_until = machine.lease_until;
   auto version = options_.decision_versions.find(machine.id);
   if (version != options_.decision_versions.end()) options.decision_version = version->second;
   const core::SpecPtr known = machine.stored.spec ? machine.stored.spec : machine.file;
@@ -375,6 +378,7 @@ void Cluster::start_daemon(Machine& machine) {
   machine.replica = std::make_unique<core::Replica>(options, known, machine.stored);
   channel_.join(NodeId{machine.index}, static_cast<Process>(machine.runs));
   note(machine, "its daemon starts");
+  if (known->timing.watchdog > 0s) input(machine, core::Observed{core::Watchdog{known->timing.watchdog}, {}});
   schedule_traffic();
   schedule_judges();
   push(now_, machine, What::kTimer);
@@ -389,6 +393,7 @@ void Cluster::start_daemon(Machine& machine) {
 void Cluster::stop_daemon(Machine& machine) {
   count_lost_orders(machine);
   machine.last_flow = machine.replica->last_flow();
+  machine.lease_until = machine.replica->lease_until();
   machine.replica.reset();
   machine.daemon_hung = false;
   machine.pump_is_due = false;
@@ -491,14 +496,20 @@ void Cluster::written(Machine& machine, std::uint64_t token, std::uint64_t slot)
 
 void Cluster::observe_later(Machine& machine, core::Fact fact) {
   const std::uint64_t slot = ++next_slot_;
-  facts_.emplace(slot, std::move(fact));
+  const auto* report = std::get_if<core::GroupReport>(&fact);
+  const std::uint64_t last_job = report ? machine.groups[report->group].last_job : 0;
+  facts_.emplace(slot, Saying{std::move(fact), last_job});
   after(options_.latencies.report, machine, What::kObserve, slot);
 }
 void Cluster::observed(Machine& machine, std::uint64_t slot) {
   auto found = facts_.find(slot);
   if (found == facts_.end()) return;
-  const core::Fact fact = std::move(found->second);
+  const auto [fact, last_job] = std::move(found->second);
   facts_.erase(found);
+  // What was seen before something else was begun is not said: the engine's Node forgets it, too.
+  if (auto* report = std::get_if<core::GroupReport>(&fact);
+      report && !report->order && machine.groups[report->group].last_job != last_job)
+    return;
   const std::uint32_t run = machine.runs;
   input(machine, core::Observed{fact, {}});
   auto* report = std::get_if<core::GroupReport>(&fact);

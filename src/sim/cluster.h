@@ -249,6 +249,7 @@ class Cluster {
     std::optional<Job> job;
     bool unsafe_yield = false;  // a stop that no order asked for has failed
     bool orphan = false;        // the job is of a daemon that is gone
+    std::uint64_t last_job = 0;
     Agents starts = Agents::kWork;
     Agents stops = Agents::kWork;
     std::map<std::pair<std::uint32_t, Work>, Agents> agents;  // of single resources
@@ -325,6 +326,7 @@ class Cluster {
     core::SpecPtr file;    // its cluster.toml
     core::SpecPtr active;  // what its daemon, or the last one, uses
     std::optional<LocalTime> last_flow;
+    std::optional<LocalTime> lease_until;
     std::unique_ptr<core::Replica> replica;
     std::map<GroupId, Here> groups;
     std::vector<Shot> shots;
@@ -429,7 +431,11 @@ class Cluster {
   std::vector<Event> queue_;  // a heap
   std::deque<core::Message> messages_;
   MessageRef first_message_ = 1;
-  std::map<std::uint64_t, core::Fact> facts_;      // on their way to a daemon
+  struct Saying {
+    core::Fact fact;
+    std::uint64_t last_job = 0;  // GroupReport: the group's, when this was seen
+  };
+  std::map<std::uint64_t, Saying> facts_;  // on their way to a daemon
   std::map<std::uint64_t, core::Durable> writes_;  // on their way to a disk
   std::uint64_t next_slot_ = 0;
   std::uint32_t next_job_ = 0;      // of jobs and shots

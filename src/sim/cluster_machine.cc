@@ -85,6 +85,7 @@ void Cluster::begin(Machine& machine, GroupId group, Job job) {
     job.resource = static_cast<std::uint32_t>(configured->resources.size()) - 1;
   job.number = ++next_job_;
   machine.groups[group].job = job;
+  machine.groups[group].last_job = job.number;
   machine.groups[group].orphan = false;
   next_resource(machine, group);
 }

@@ -159,7 +159,7 @@ bool run_schedules(const Asked& asked) {
 }
 
 // The seed's schedule, shrunk if it fails and that is asked for.
-bool replay(const Asked& asked, std::uint64_t seed) {
+bool replay_seed(const Asked& asked, std::uint64_t seed) {
   Schedule schedule = draw_schedule(seed, asked.workloads, asked.campaign.aggressiveness);
   const bool fails = run_schedule(schedule, asked.workloads).violation.has_value();
   if (fails && asked.shrinks) schedule = shrink(schedule, asked.workloads, 400);
@@ -267,7 +267,7 @@ int main(int argc, char** argv) {
   }
   bool good = true;
   if (exhaustive) good = komainu::sim::explore_all(most_states, only) && good;
-  if (replay->count() != 0) good = komainu::sim::replay(asked, replayed) && good;
+  if (replay->count() != 0) good = komainu::sim::replay_seed(asked, replayed) && good;
   if (campaign.schedules > 0) good = komainu::sim::run_schedules(asked) && good;
   return good ? 0 : 1;
 }

@@ -84,6 +84,27 @@ TEST(Mutants, LeavingTheSuspendedOutOfTheCountIsFoundByRandomSchedules) {
       some_schedule_fails(core::Rule::kSuspendedCount, Quorum::kMajority, Scenario::Planner::kRandom, 2'000));
 }
 
+TEST(Mutants, AreFoundAgainWhenTheStepsAreFollowed) {
+  const Dropped dropped(core::Rule::kStability);
+  const Exploration exploration = standard("three nodes: a start that one member heard", 300'000);
+  const Report report = explore(exploration);
+  ASSERT_EQ(report.end, Report::End::kViolation);
+  ASSERT_TRUE(report.finding);
+  const Finding& found = *report.finding;
+  EXPECT_EQ(found.trace.size(), report.depth);
+
+  const auto again = replay(exploration, found.choices);
+  ASSERT_TRUE(again);
+  EXPECT_EQ(again->what, found.what);
+  EXPECT_EQ(again->trace, found.trace);
+  for (std::size_t steps = 0; steps < found.choices.size(); ++steps) {
+    const auto before = replay(exploration, std::span(found.choices).first(steps));
+    ASSERT_TRUE(before);
+    EXPECT_EQ(before->what, "") << "breadth first: nothing is wrong any earlier";
+  }
+  EXPECT_FALSE(replay(exploration, std::vector<std::uint32_t>{1'000})) << "there is no such step";
+}
+
 TEST(Mutants, TakingALostMemberAtItsRecordedWordIsFound) {
   EXPECT_TRUE(some_exploration_fails(core::Rule::kLostMayRunAnything, 60'000));
 }

@@ -96,10 +96,18 @@ class Run {
                                     disorder.value_or("order does not last"));
   }
 
+  // Of two nodes one waits for the other after a boot, and only an operator knows that it will not come.
+  void start_the_one_that_is_left() {
+    const bool one_stays_off = cluster_.nodes().size() == 2 && off_.size() == 1;
+    for (NodeId node : cluster_.nodes()) {
+      if (one_stays_off && !off_.contains(node)) cluster_.start_alone(node);
+    }
+  }
+
   // What was stopped, given up or drained on purpose must not stay so, or there would be little to look at.
   void ask_for_everything() {
     const core::Replica* spokesman = cluster_.spokesman();
-    if (!spokesman) return;
+    if (!spokesman) return start_the_one_that_is_left();
     const core::State state = spokesman->state();
     const NodeId at = spokesman->self();
     for (const auto& [id, node] : state.nodes) {
