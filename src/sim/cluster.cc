@@ -531,7 +531,9 @@ void Cluster::start_alone(NodeId node) {
   machine.met_all = true;
   if (!machine.replica || machine.daemon_hung || machine.frozen) return;
   const std::uint8_t ring = channel_.port(NodeId{machine.index}).ring;
-  input(machine, core::QuorumVerdict{channel_.rings()[ring].id, channel_.quorate(NodeId{machine.index})});
+  const core::QuorumVerdict verdict{channel_.rings()[ring].id, channel_.quorate(NodeId{machine.index})};
+  if (observer_) observer_->quorum(machine.id, verdict);
+  input(machine, verdict);
 }
 
 // ---- to look at
