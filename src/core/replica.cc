@@ -117,7 +117,7 @@ struct Replica::Impl {
 
   // ---- time, on this node's clock
   LocalTime now;
-  LocalTime last_step;
+  std::optional<LocalTime> last_step;  // unset: nothing has come yet
   LocalTime opened;     // the present round
   LocalTime greeted;    // when this node said its Hello in it
   LocalTime last_flow;  // when an own message came back in an established view
@@ -887,7 +887,7 @@ struct Replica::Impl {
 
   // After a pause of this machine, time seems to have passed for the others, too: it has not been observed.
   void notice_gap() {
-    const Duration gap = now - last_step;
+    const Duration gap = now - *last_step;
     if (gap <= timing().suspend_after / 2) return;
     behind.clear();
     opened = std::max(opened, now - timing().suspend_after / 2);
@@ -1028,7 +1028,7 @@ struct Replica::Impl {
 
   Effects step(LocalTime at, const Input& input) {
     now = at;
-    if (last_step == LocalTime{}) {
+    if (!last_step) {
       last_step = opened = at;
       last_flow = options.last_flow.value_or(at);
     }
