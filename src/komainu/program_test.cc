@@ -267,7 +267,7 @@ TEST_F(OnACluster, RefusesWhatTheClusterRefuses) {
   ASSERT_EQ(say({"node", "standby", "guest2"}).exit, Exit::kDone);
   Said said = say({"group", "move", "web", "guest2"});
   EXPECT_EQ(said.exit, Exit::kRefused);
-  EXPECT_THAT(said.err, HasSubstr("komainu: guest2 takes no groups"));
+  EXPECT_THAT(said.err, HasSubstr("komainu: guest2 takes no groups: it is on standby"));
 }
 
 TEST_F(OnACluster, SuspendsAMonitor) {

@@ -344,6 +344,9 @@ struct Recorder {
   void ask(const Request& request, const GroupStart& start) {
     GroupState* known = asked(request, start.group);
     if (!known || !allows(request, start.group, start.place)) return;
+    if (start.place && known->online() != start.place) {
+      if (std::string why = cannot_take(*start.place); !why.empty()) return answer(request, false, why);
+    }
     known->intent = {Intent::Wish::kRun, start.place};
     known->given_up = false;
     known->failed_at.clear();
@@ -376,12 +379,16 @@ struct Recorder {
   }
   std::string cannot_take(PlaceId place) {
     const NodeState* node = state.node(Spec::node_of(place));
-    if (!node || node->standing != Standing::kMember)
-      return name_of(state, place) + " is not a member at present";
-    if (node->duty != Duty::kActive || node->leaving) {
-      return name_of(state, place) +
-             " takes no groups: it is drained, standby or leaving (komainu node resume " +
-             name_of(state, place) + ")";
+    const std::string name = name_of(state, place);
+    if (!node || node->standing != Standing::kMember) return name + " is not a member at present";
+    if (node->leaving) return name + " takes no groups: it is leaving the cluster";
+    switch (node->duty) {
+      case Duty::kActive:
+        return {};
+      case Duty::kDrained:
+        return name + " takes no groups: it is drained (komainu node resume " + name + " ends that)";
+      case Duty::kStandby:
+        return name + " takes no groups: it is on standby (komainu node resume " + name + " ends that)";
     }
     return {};
   }

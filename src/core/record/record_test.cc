@@ -81,6 +81,33 @@ TEST(Record, ForgetsTheLossesOfANodeThatTheOperatorResumes) {
   EXPECT_FALSE(is_unsteady(cluster.state(), cluster.node_state(node(2))));
 }
 
+TEST(Record, RefusesToStartOrMoveAGroupWhereItCannotCome) {
+  Reporting cluster;
+  const auto answer = [&](auto what) {
+    cluster.effects.clear();
+    cluster.says(node(1), Request{1, "root", what});
+    for (const Effect& effect : cluster.effects)
+      if (const auto* said = std::get_if<Answer>(&effect)) return said->accepted ? "accepted" : said->text;
+    return std::string("no answer");
+  };
+  const auto refused = [&](const std::string& why) {
+    const auto before = cluster.group_state(cluster.db).intent;
+    EXPECT_EQ(answer(GroupStart{cluster.db, place(2)}), why);
+    EXPECT_EQ(answer(GroupMove{cluster.db, place(2)}), why);
+    EXPECT_EQ(cluster.group_state(cluster.db).intent, before);
+  };
+  cluster.has_duty(node(2), Duty::kDrained);
+  refused("node2 takes no groups: it is drained (komainu node resume node2 ends that)");
+  cluster.has_duty(node(2), Duty::kStandby);
+  refused("node2 takes no groups: it is on standby (komainu node resume node2 ends that)");
+  cluster.node_state(node(2)).leaving = true;
+  refused("node2 takes no groups: it is leaving the cluster");
+  cluster.loses(node(2));
+  refused("node2 is not a member at present");
+  EXPECT_EQ(answer(GroupStart{cluster.db, std::nullopt}), "accepted");
+  EXPECT_EQ(answer(GroupStart{cluster.db, place(1)}), "accepted");
+}
+
 Spec voting(std::uint32_t nodes, ArbiterType arbiter) {
   Cluster cluster(nodes);
   cluster.spec.quorum.arbiter = arbiter;
