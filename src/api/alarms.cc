@@ -52,12 +52,13 @@ void about_links(Alarms& alarms, const Status& status, const NodeView& node) {
 
 void about_nodes(Alarms& alarms, const Status& status) {
   for (const NodeView& node : status.nodes) {
-    if (node.standing == Standing::kUnknown || node.standing == Standing::kLost)
+    const bool absent = node.standing == Standing::kUnknown || node.standing == Standing::kLost;
+    if (absent)
       say(alarms, Severity::kAlarm, fmt::format("node {}: {}", node.name, node.reason),
           fmt::format("if it is surely off and stays off: `komainu fence confirm {}`", node.name));
     if (node.verdict == core::Verdict::kIsolated)
       say(alarms, Severity::kWarning, fmt::format("node {} is isolated: it {}", node.name, node.reason));
-    if (node.fence_failures > 0)
+    if (absent && node.fence_failures > 0)
       say(alarms, Severity::kAlarm, fmt::format("fencing {} failed {} times", node.name, node.fence_failures),
           fmt::format("see `komainu events`; switch it off by hand, then `komainu fence confirm {}`",
                       node.name));

@@ -93,6 +93,15 @@ TEST(Status, ShowsEachWatchdogAndAlarmsWhereOneIsCountedOnAndMissing) {
                           says(Severity::kAlarm, "node node3 starts no group: its watchdog is not armed")));
 }
 
+TEST(Status, AlarmsAboutFailedFencesOnlyAsLongAsTheNodeIsAbsent) {
+  Cluster cluster(2);
+  cluster.node_state(node(2)).fence_failures = 2;
+  EXPECT_THAT(status(cluster.state(), kEstablished).alarms, IsEmpty());
+  cluster.loses(node(2));
+  EXPECT_THAT(status(cluster.state(), kEstablished).alarms,
+              Contains(says(Severity::kAlarm, "fencing node2 failed 2 times")));
+}
+
 TEST(Status, PutsWhatIsMostUrgentFirst) {
   Cluster cluster(2);
   const core::Group& db = cluster.group("db");

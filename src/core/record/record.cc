@@ -555,6 +555,7 @@ void settle(State& state, NodeId node, const std::string& why, const Context& co
   const PlaceId place = Spec::place_of(node);
   settled.standing = Standing::kSettled;
   settled.suspended = false;
+  settled.fence_failures = 0;
   settled.since = state.clock;
   ++settled.version;
   node_event(effects, Severity::kWarning, EventKind::kFence, context.cause, node,

@@ -81,6 +81,15 @@ TEST(Record, ForgetsTheLossesOfANodeThatTheOperatorResumes) {
   EXPECT_FALSE(is_unsteady(cluster.state(), cluster.node_state(node(2))));
 }
 
+TEST(Record, ForgetsTheFailedFencesOfANodeThatIsOff) {
+  Reporting cluster;
+  cluster.loses(node(2));
+  cluster.node_state(node(2)).fence_failures = 2;
+  cluster.says(node(1), Request{1, "root", FenceConfirm{node(2)}});
+  EXPECT_EQ(cluster.node_state(node(2)).standing, Standing::kSettled);
+  EXPECT_EQ(cluster.node_state(node(2)).fence_failures, 0u);
+}
+
 TEST(Record, RefusesToStartOrMoveAGroupWhereItCannotCome) {
   Reporting cluster;
   const auto answer = [&](auto what) {

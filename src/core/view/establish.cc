@@ -148,6 +148,7 @@ struct Merge {
       if (standing != node.standing || incarnation != node.incarnation || node.suspended) {
         ++node.version;
         node.since = state.clock;
+        if (present(id)) node.fence_failures = 0;  // the next fence is another one
       }
       if (incarnation != node.incarnation) node.watchdog.reset();
       node.standing = standing;

@@ -278,5 +278,15 @@ TEST(Stability, AsksLessOfAFenceButStillAQuorum) {
   EXPECT_TRUE(fence_stable(two.spec, {node(1), node(2)}, {node(2)}, node(2), {node(1)}));
 }
 
+TEST(Establish, CountsTheFailedFencesOfANodeUntilItIsBack) {
+  Cluster cluster(2);
+  cluster.node_state(node(2)).standing = Standing::kLost;
+  cluster.node_state(node(2)).fence_failures = 2;
+  const State alone = established(cluster.state(), gather({{node(1), live(6)}}));
+  EXPECT_EQ(alone.node(node(2))->fence_failures, 2u);
+  const State both = established(alone, gather({{node(1), live(6)}, {node(2), cold(5)}}));
+  EXPECT_EQ(both.node(node(2))->fence_failures, 0u);
+}
+
 }  // namespace
 }  // namespace komainu::core
