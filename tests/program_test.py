@@ -47,6 +47,26 @@ class Configuration(unittest.TestCase):
 class Exits(unittest.TestCase):
     """How a daemon that cannot begin ends: 78 is for what only a person can mend, and systemd leaves it at that."""
 
+    ALONE = """[cluster]
+name = "alone"
+[[node]]
+name = "one"
+[[group]]
+name = "app"
+autostart = false
+  [[group.resource]]
+  name = "app"
+  type = "command"
+  start = ["/bin/false"]
+  stop = ["/bin/true"]
+  probe = ["/bin/sh", "-c", "exit 3"]
+[[monitor]]
+name = "always"
+type = "command"
+watch = "app"
+command = ["/bin/true"]
+"""
+
     def setUp(self):
         self.folder = pathlib.Path(self.enterContext(tempfile.TemporaryDirectory()))
         example = HERE.parent / "docs" / "examples" / "single-server.toml"
@@ -73,20 +93,16 @@ class Exits(unittest.TestCase):
                 self.assertIn(told, text)
                 self.assertIn("systemctl start komainud", text)
 
-    def test_a_daemon_that_is_told_to_stop_ends_with_0(self):
-        (self.folder / "cluster.toml").write_text(
-            '[cluster]\nname = "alone"\n[[node]]\nname = "one"\n[[group]]\nname = "app"\nautostart = false\n'
-            '  [[group.resource]]\n  name = "app"\n  type = "command"\n  start = ["/bin/false"]\n'
-            '  stop = ["/bin/true"]\n  probe = ["/bin/sh", "-c", "exit 3"]\n'
-            '[[monitor]]\nname = "always"\ntype = "command"\nwatch = "app"\ncommand = ["/bin/true"]\n')
+    def run_until_told_to_stop(self):
+        """A daemon that takes part, and what it has said; its node stands in the file or in the store."""
         words = {"config": "cluster.toml", "state": ".", "socket": "api.sock", "corosync-conf": "c", "runtime": "."}
         with subprocess.Popen([str(program("komainud")), "--node=one",
                                *(f"--{name}={self.folder / value}" for name, value in words.items())],
                               stderr=subprocess.PIPE, text=True) as daemon:
             try:
-                wait_for(lambda: '"phase":"established"' in komainu("--json", "--socket", str(self.folder / "api.sock"),
-                                                                    "status").stdout.replace(" ", ""),
-                         30, "the daemon takes part")
+                wait_for(lambda: '"phase":"established"' in self.asked("status").replace(" ", ""), 30,
+                         "the daemon takes part")
+                events = self.asked("events")
                 daemon.terminate()
                 text = daemon.communicate(timeout=30)[1]
             finally:
@@ -94,6 +110,36 @@ class Exits(unittest.TestCase):
         self.assertEqual(daemon.returncode, 0, text)
         self.assertTrue((self.folder / "store").exists())
         self.assertFalse((self.folder / "api.sock").exists())
+        return text + events
+
+    def asked(self, word):
+        return komainu("--json", "--socket", str(self.folder / "api.sock"), word).stdout
+
+    def test_a_daemon_that_is_told_to_stop_ends_with_0(self):
+        (self.folder / "cluster.toml").write_text(self.ALONE)
+        self.run_until_told_to_stop()
+
+    def test_a_file_that_has_been_spoilt_does_not_keep_a_member_from_coming_back(self):
+        file = self.folder / "cluster.toml"
+        file.write_text(self.ALONE)
+        self.run_until_told_to_stop()
+        file.write_text(self.ALONE.replace("name =", "nam =", 1))
+        said = self.run_until_told_to_stop()
+        self.assertIn(f"{file}:2:1: error", said)
+        self.assertIn("is wrong: the configuration that the cluster agreed on is used", said)
+        self.assertIn("nam =", file.read_text(), "an editor's work is left alone")
+        file.unlink()
+        self.assertIn("there is no", self.run_until_told_to_stop())
+        file.mkdir()
+        self.assertIn("is used", self.run_until_told_to_stop())
+
+    def test_a_file_of_another_cluster_keeps_it_from_starting(self):
+        (self.folder / "cluster.toml").write_text(self.ALONE)
+        self.run_until_told_to_stop()
+        (self.folder / "cluster.toml").write_text(self.ALONE.replace('"alone"', '"other"'))
+        code, text = self.daemon(node="one")
+        self.assertEqual(code, 78, text)
+        self.assertIn("belongs to cluster 'alone', not to 'other'", text)
 
     def test_what_may_pass_ends_with_1_and_is_started_again(self):
         (self.folder / "folder").mkdir()
@@ -194,23 +240,26 @@ class WithoutAFencer(ClusterTest):
 
 
     def loses_its_daemon(self):
-        """After the file of the active server's configuration has been spoilt: its group has to stop all the same."""
+        """And cannot get it back: its group has to stop all the same."""
         self.active.signal_main("komainud", signal.SIGKILL)
         wait_for(lambda: not self.active.pids("nginx"), 60, "the group is stopped without a daemon")
         wait_for(lambda: "komainud --yield" in self.active.journal("komainud", lines=2000), 10, "the journal says who did it")
         another = self.lab.others(self.active)[0]
-        self.active.run(["rm", "-rf", "/etc/komainu/cluster.toml"])
+        self.active.run(["rm", "-rf", "/run/komainu/api.sock"])
         self.active.write("/etc/komainu/cluster.toml", another.read("/etc/komainu/cluster.toml"))
         self.active.systemctl("start", "komainud")
         self.cluster.wait_healthy()
 
     def test_a_daemon_that_only_a_person_can_mend_leaves_nothing_running(self):
-        self.active.write("/etc/komainu/cluster.toml", "[cluster]\nnam = \"x\"\n")
+        text = self.active.read("/etc/komainu/cluster.toml")
+        another = re.sub(r'(\[cluster\]\s+name\s*=\s*)"[^"]+"', r'\1"another"', text)
+        self.assertNotEqual(another, text)
+        self.active.write("/etc/komainu/cluster.toml", another)
         self.loses_its_daemon()
 
     def test_a_daemon_that_fails_again_and_again_leaves_nothing_running_beyond_grace(self):
-        self.active.run(["rm", "/etc/komainu/cluster.toml"])
-        self.active.run(["mkdir", "/etc/komainu/cluster.toml"])
+        self.active.run(["rm", "/run/komainu/api.sock"])
+        self.active.run(["mkdir", "/run/komainu/api.sock"])
         self.loses_its_daemon()
 
 

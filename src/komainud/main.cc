@@ -5,6 +5,7 @@
 #include <chrono>
 #include <csignal>
 #include <cstdlib>
+#include <expected>
 #include <iostream>
 #include <memory>
 #include <optional>
@@ -62,37 +63,45 @@ constexpr std::size_t kMaxConfig = 4u << 20;
               : "          systemd starts it again, as this may pass\n");
   std::_Exit(code);
 }
-[[noreturn]] void die_misconfigured(const Error& error) {
-  die(kExitMisconfigured, error);
-}
 template <class T>
 T need(Result<T> result) {
   if (!result) die(kExitFailed, result.error());
   return std::move(*result);
 }
 
-core::SpecPtr read_config(const std::string& path, const params::Registry& registry) {
-  const std::optional<std::string> text = need(engine::read_whole(path, kMaxConfig));
-  if (!text) {
-    die_misconfigured(
+struct ConfigProblem {
+  int exit_code;
+  std::string diagnostics;  // for people, with places; may be empty
+  Error error;
+};
+
+std::expected<core::SpecPtr, ConfigProblem> read_config(const std::string& path,
+                                                        const params::Registry& registry) {
+  const auto wrong = [](Error error, std::string diagnostics = {}) {
+    return std::unexpected(ConfigProblem{kExitMisconfigured, std::move(diagnostics), std::move(error)});
+  };
+  const Result<std::optional<std::string>> text = engine::read_whole(path, kMaxConfig);
+  if (!text) return std::unexpected(ConfigProblem{kExitFailed, {}, text.error()});
+  if (!*text)
+    return wrong(
         {"there is no " + path,
          "write one ('komainu config reference' lists what it may say), then 'komainu cluster init'"});
-  }
-  config::Parsed parsed = config::parse(*text, registry);
-  if (!parsed.spec) {
-    std::cerr << config::render(parsed.diagnostics, path, *text);
-    die_misconfigured({path + " is wrong", "'komainu config check' reads it without the daemon"});
-  }
+  config::Parsed parsed = config::parse(**text, registry);
+  if (!parsed.spec)
+    return wrong({path + " is wrong", "'komainu config check' reads it without the daemon"},
+                 config::render(parsed.diagnostics, path, **text));
   auto spec = std::make_shared<const core::Spec>(std::move(*parsed.spec));
-  if (const std::optional<Error> problem = engine::too_large(spec)) die_misconfigured(*problem);
+  if (const std::optional<Error> problem = engine::too_large(spec)) return wrong(*problem);
   return spec;
 }
 
-std::optional<core::Durable> read_store(const std::string& path, const std::string& cluster) {
-  auto store = engine::read_store(path, cluster);
-  if (!store)
-    die(store.error().remedy == engine::StoreProblem::Remedy::kPerson ? kExitMisconfigured : kExitFailed,
-        store.error().error);
+[[noreturn]] void die(const engine::StoreProblem& problem) {
+  die(problem.remedy == engine::StoreProblem::Remedy::kPerson ? kExitMisconfigured : kExitFailed,
+      problem.error);
+}
+std::optional<core::Durable> read_store(const std::string& path) {
+  auto store = engine::read_store(path);
+  if (!store) die(store.error());
   return std::move(*store);
 }
 
@@ -108,16 +117,10 @@ class Daemon {
   }
 
   void run() {
-    const core::SpecPtr configured = read_config(options_.config, registry_);
-    std::optional<core::Durable> stored = read_store(options_.store(), configured->cluster);
-    if (stored && stored->spec->source != configured->source) {
-      journal_.warning(options_.config +
-                       " differs from the configuration that the cluster agreed on, which is used: "
-                       "'komainu config apply' makes it the cluster's");
-    }
-    core::SpecPtr spec = stored ? stored->spec : configured;
+    std::optional<core::Durable> stored = read_store(options_.store());
+    core::SpecPtr spec = choose_config(stored);
     const Result<NodeId> found = find_self(*spec, options_.node);
-    if (!found) die_misconfigured(found.error());
+    if (!found) die(kExitMisconfigured, found.error());
     const NodeId self = *found;
 
     netlink_ = need(engine::Netlink::open(loop_));
@@ -131,6 +134,15 @@ class Daemon {
                                            stored ? std::move(*stored) : core::Durable{});
     loop_.on_pause([this] { node_->was_paused(); });
     alert_ = std::make_unique<engine::Alert>(services);
+    if (!config_warning_.empty()) {
+      tell({.severity = core::Severity::kWarning,
+            .kind = core::EventKind::kConfig,
+            .cause = {},
+            .node = self,
+            .group = {},
+            .monitor = {},
+            .text = config_warning_});
+    }
     watch_over(*spec);
     Backend backend(*node_, *channel_, registry_, events_, [this] { return counters(); });
     api::ServerOptions server_options;
@@ -166,6 +178,30 @@ class Daemon {
   }
 
  private:
+  // What the cluster agreed on is used, whatever has become of the file meanwhile: a daemon that crashed
+  // while somebody edits it comes back.
+  core::SpecPtr choose_config(const std::optional<core::Durable>& stored) {
+    const auto configured = read_config(options_.config, registry_);
+    if (!configured) {
+      const ConfigProblem& problem = configured.error();
+      std::cerr << problem.diagnostics;
+      if (!stored) die(problem.exit_code, problem.error);
+      config_warning_ =
+          problem.error.what +
+          ": the configuration that the cluster agreed on is used; 'komainu config show' prints it";
+      return stored->spec;
+    }
+    if (!stored) return *configured;
+    const auto belongs = engine::belongs_to(*stored, (*configured)->cluster, options_.store());
+    if (!belongs) die(belongs.error());
+    if (stored->spec->source != (*configured)->source) {
+      config_warning_ = options_.config +
+                        " differs from the configuration that the cluster agreed on, which is used: "
+                        "'komainu config apply' makes it the cluster's";
+    }
+    return stored->spec;
+  }
+
   std::unique_ptr<channel::Channel> make_channel(const core::Spec& spec, NodeId self) {
     if (spec.nodes.size() == 1) return channel::make_solo(self);
     return need(channel::make_corosync({.self = self, .cluster = spec.cluster}));
@@ -377,7 +413,8 @@ class Daemon {
   std::vector<std::string> held_by_;
   LocalTime repeat_;
   std::uint64_t records_dropped_ = 0;
-  std::string store_problem_;  // empty: it can be written
+  std::string config_warning_;  // of the file beside the store; empty: none
+  std::string store_problem_;   // empty: it can be written
   int exit_code_ = 0;
 };
 

@@ -24,8 +24,7 @@ std::unexpected<StoreProblem> damaged(const std::string& path, const std::string
 
 }  // namespace
 
-std::expected<std::optional<core::Durable>, StoreProblem> read_store(const std::string& path,
-                                                                     const std::string& cluster) {
+std::expected<std::optional<core::Durable>, StoreProblem> read_store(const std::string& path) {
   struct stat status{};
   if (::stat(path.c_str(), &status) == 0) {
     if (!S_ISREG(status.st_mode)) return damaged(path, "it is no regular file");
@@ -48,15 +47,20 @@ std::expected<std::optional<core::Durable>, StoreProblem> read_store(const std::
   }
   if (const std::string problem = core::inconsistency(*durable->spec); !problem.empty())
     return damaged(path, "its configuration does not fit together: " + problem);
-  if (durable->spec->cluster != cluster)
+  return std::optional(std::move(*durable));
+}
+
+std::expected<void, StoreProblem> belongs_to(const core::Durable& durable, const std::string& cluster,
+                                             const std::string& path) {
+  if (durable.spec->cluster != cluster)
     return person(
-        fmt::format("the store {} belongs to cluster '{}', not to '{}'", path, durable->spec->cluster,
+        fmt::format("the store {} belongs to cluster '{}', not to '{}'", path, durable.spec->cluster,
                     cluster),
         fmt::format(
             "if this machine has moved to another cluster, remove {} and {}, which are the old one's; "
             "otherwise correct the name in cluster.toml",
             path, path.substr(0, path.rfind('/') + 1) + "stream.*"));
-  return std::optional(std::move(*durable));
+  return {};
 }
 
 }  // namespace komainu::engine

@@ -21,8 +21,10 @@ struct StoreProblem {
   Error error;  // names the file, and says what to do
 };
 
-// Unset: there is none, so this node has never been in a cluster. `cluster` is what cluster.toml says.
-std::expected<std::optional<core::Durable>, StoreProblem> read_store(const std::string& path,
-                                                                     const std::string& cluster);
+// Unset: there is none, so this node has never been in a cluster.
+std::expected<std::optional<core::Durable>, StoreProblem> read_store(const std::string& path);
+// `cluster` is what cluster.toml says, `path` where the store was read.
+std::expected<void, StoreProblem> belongs_to(const core::Durable& durable, const std::string& cluster,
+                                             const std::string& path);
 
 }  // namespace komainu::engine

@@ -33,7 +33,7 @@ class StoreFile : public ::testing::Test {
 
   std::expected<std::optional<core::Durable>, StoreProblem> read(const std::string& bytes) {
     EXPECT_TRUE(write_atomically(path_, bytes, 0600));
-    return read_store(path_, "test");
+    return read_store(path_);
   }
   StoreProblem problem(const std::string& bytes) {
     auto read = this->read(bytes);
@@ -54,7 +54,7 @@ TEST_F(StoreFile, IsReadAsItWasWritten) {
 }
 
 TEST_F(StoreFile, ThatIsMissingMeansANewNode) {
-  const auto read = read_store(path_, "test");
+  const auto read = read_store(path_);
   ASSERT_TRUE(read);
   EXPECT_FALSE(*read);
 }
@@ -95,7 +95,10 @@ TEST_F(StoreFile, OfAnotherClusterIsNamed) {
   core::Spec other = *durable_.spec;
   other.cluster = "billing";
   durable_.spec = std::make_shared<const core::Spec>(other);
-  const StoreProblem found = problem(wire::encode(durable_));
+  EXPECT_TRUE(belongs_to(durable_, "billing", path_));
+  const auto refused = belongs_to(durable_, "test", path_);
+  ASSERT_FALSE(refused);
+  const StoreProblem& found = refused.error();
   EXPECT_EQ(found.remedy, Remedy::kPerson);
   EXPECT_EQ(found.error.what, "the store " + path_ + " belongs to cluster 'billing', not to 'test'");
   EXPECT_THAT(found.error.help, HasSubstr(folder_ + "/stream.*"));
@@ -114,7 +117,7 @@ TEST_F(StoreFile, ThatIsNoStoreAtAllIsRefused) {
               HasSubstr("more than any store has"));
   std::filesystem::remove(path_);
   std::filesystem::create_directory(path_);
-  const auto read = read_store(path_, "test");
+  const auto read = read_store(path_);
   ASSERT_FALSE(read);
   EXPECT_EQ(read.error().remedy, Remedy::kPerson);
   EXPECT_THAT(read.error().error.what, HasSubstr("it is no regular file"));
