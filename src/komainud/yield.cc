@@ -116,8 +116,8 @@ int yield(const Options& options) {
                      "nobody knows what runs here: stop it by hand, or restart this machine"});
   const core::Spec& spec = *stored->spec;
   const std::optional<engine::Flow> flow = engine::FlowStamp(options.flow_stamp(), boot_identity()).read();
-  const std::optional<std::string> why = engine::abandoned(
-      spec, end, flow ? std::optional(flow->at) : std::nullopt, engine::boot_time());
+  const std::optional<std::string> why =
+      engine::abandoned(spec, end, flow ? std::optional(flow->at) : std::nullopt, engine::boot_time());
   if (!why) return 0;
   const Result<NodeId> self = find_self(spec, options.node);
   if (!self) return complain(self.error());
