@@ -275,6 +275,23 @@ class TwoNodes(ClusterTest):
         wait_for(self.witness.answering, 60, "the service answers")
         self.cluster.wait_healthy()
 
+    def test_corosync_crashes_and_nothing_moves_but_who_restarts_it_moves_the_group_first(self):
+        def processes():
+            return self.active.main_pid("komainud"), self.active.pids("nginx")
+
+        before, corosync = processes(), self.active.main_pid("corosync")
+        self.active.signal_main("corosync", signal.SIGKILL)
+        wait_for(lambda: self.active.main_pid("corosync") not in (0, corosync), 10, "systemd starts Corosync again")
+        self.cluster.wait_healthy()
+        self.assertEqual(processes(), before, "what depends on it has lived on")
+
+        self.active.systemctl("restart", "corosync", timeout=60)
+        self.assertEqual(self.answered_by_another(10), self.lab.others(self.active)[0].name)
+        self.cluster.wait_healthy()
+        self.assertNotEqual(self.active.main_pid("komainud"), before[0])
+        fences = [event.text for event in self.cluster.events_since(0) if event.kind == "fence"]
+        self.assertEqual(fences, [])
+
     def test_one_of_two_starts_only_what_an_operator_vouches_for(self):
         missing, server = self.lab.servers
         for one in self.lab.servers:
