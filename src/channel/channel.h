@@ -70,11 +70,18 @@ enum class QuorumDevice : std::uint8_t {
   kAbsent,       // … does not run
 };
 
+// How long the running Corosync waits for its token: what corosync.conf said when it last read it. Told once
+// it is known, and when it changes.
+struct RunningToken {
+  Duration token;
+  bool operator==(const RunningToken&) const = default;
+};
+
 // core::RingChange comes again for every change of the ring or of the group. core::LinkChange: a link is
 // believed to be up until one is told to be down; when all links to a peer are down the ring tells it
 // instead.
 using Event = std::variant<core::RingChange, core::QuorumVerdict, Lost, Delivered, core::LinkChange,
-                           QuorumDevice, Misbehaved, Done, Stopped>;
+                           QuorumDevice, RunningToken, Misbehaved, Done, Stopped>;
 
 struct Health {
   LocalTime alive;      // when the channel's thread last waited for work: older than kHeartbeat, it hangs

@@ -356,6 +356,12 @@ class Worker : private Session::Listener {
       return;
     }
     if (device_.look(*device)) push(*device, 0);
+    auto token = session_->running_token();
+    if (!token) {
+      failure_ = token.error();
+      return;
+    }
+    if (*token && token_ != **token) push(*(token_ = *token), 0);
     for (NodeId peer : membership_.ring_nodes()) {
       if (peer == self_) continue;
       auto status = session_->links_to(peer);
@@ -410,6 +416,7 @@ class Worker : private Session::Listener {
   std::map<Sender, Complaint> complaints_;
   LinkWatch links_;
   QuorumDeviceWatch device_;
+  std::optional<RunningToken> token_;  // as last told
   LocalTime next_look_;
   core::RingId forming_;  // the latest ring that Corosync has begun to synchronise
   core::RingId judged_;   // the latest ring whose quorum was told

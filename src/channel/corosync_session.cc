@@ -152,6 +152,11 @@ Result<void> Session::initialize(NodeId self, Listener& listener) {
     return refused("connect to Corosync's configuration service", code);
   cfg_ = cfg;
 
+  cmap_handle_t map = 0;
+  if (code = cmap_initialize(&map); code != CS_OK)
+    return refused("connect to Corosync's configuration map", code);
+  map_ = map;
+
   if (code = cpg_fd_get(cpg, &group_fd_); code != CS_OK) return refused("watch the process group", code);
   if (code = quorum_fd_get(quorum, &quorum_fd_); code != CS_OK) return refused("watch the quorum", code);
   if (code = votequorum_fd_get(votes, &sync_fd_); code != CS_OK)
@@ -164,6 +169,7 @@ Result<void> Session::initialize(NodeId self, Listener& listener) {
 }
 
 Session::~Session() {
+  if (map_) cmap_finalize(*map_);
   if (cfg_) corosync_cfg_finalize(*cfg_);
   if (votes_) votequorum_finalize(*votes_);
   if (quorum_) quorum_finalize(*quorum_);
@@ -222,6 +228,14 @@ Result<QuorumDevice> Session::quorum_device() {
   if ((about.flags & VOTEQUORUM_INFO_QDEVICE_ALIVE) == 0) return QuorumDevice::kHangs;
   return (about.flags & VOTEQUORUM_INFO_QDEVICE_CAST_VOTE) != 0 ? QuorumDevice::kVotes
                                                                 : QuorumDevice::kGivesNoVote;
+}
+
+Result<std::optional<RunningToken>> Session::running_token() {
+  std::uint32_t milliseconds = 0;
+  const cs_error_t code = cmap_get_uint32(*map_, "runtime.config.totem.token", &milliseconds);
+  if (code == CS_ERR_TRY_AGAIN || code == CS_ERR_NOT_EXIST) return std::nullopt;
+  if (code != CS_OK) return refused("ask Corosync for its token", code);
+  return RunningToken{std::chrono::milliseconds(milliseconds)};
 }
 
 Result<void> cancel_wait_for_all() {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <corosync/cfg.h>
+#include <corosync/cmap.h>
 #include <corosync/cpg.h>
 #include <corosync/quorum.h>
 #include <corosync/votequorum.h>
@@ -57,6 +58,8 @@ class Session {
   // Nothing: Corosync does not know the peer, or not yet.
   Result<std::optional<LinkStatus>> links_to(NodeId peer);
   Result<QuorumDevice> quorum_device();
+  // Nothing: not now, ask again.
+  Result<std::optional<RunningToken>> running_token();
 
  private:
   Session() = default;
@@ -66,6 +69,7 @@ class Session {
   std::optional<quorum_handle_t> quorum_;
   std::optional<votequorum_handle_t> votes_;
   std::optional<corosync_cfg_handle_t> cfg_;
+  std::optional<cmap_handle_t> map_;
   int group_fd_ = -1;
   int quorum_fd_ = -1;
   int sync_fd_ = -1;

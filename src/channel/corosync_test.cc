@@ -50,6 +50,7 @@ class Member {
   const std::vector<core::RingChange>& changes() const { return changes_; }
   const std::vector<Lost>& losses() const { return losses_; }
   const std::vector<core::LinkChange>& links() const { return links_; }
+  const std::vector<Duration>& tokens() const { return tokens_; }
   const std::vector<Misbehaved>& misbehaved() const { return misbehaved_; }
   const std::vector<Done>& done() const { return done_; }
   bool stopped() const { return stopped_; }
@@ -98,6 +99,7 @@ class Member {
   }
   void on(core::LinkChange& change) { links_.push_back(change); }
   void on(QuorumDevice&) {}
+  void on(RunningToken& running) { tokens_.push_back(running.token); }
   void on(Misbehaved& what) { misbehaved_.push_back(what); }
   void on(Done& what) { done_.push_back(what); }
   void on(Stopped&) { stopped_ = true; }
@@ -116,6 +118,7 @@ class Member {
   std::vector<core::RingChange> changes_;
   std::vector<Lost> losses_;
   std::vector<core::LinkChange> links_;
+  std::vector<Duration> tokens_;
   std::vector<Misbehaved> misbehaved_;
   std::vector<Done> done_;
   bool stopped_ = false;
@@ -340,6 +343,17 @@ TEST(Corosync, TellsTheLossAndTheReturnOfOneLink) {
   }));
   EXPECT_EQ(a.ring(), ring) << "one link is enough";
   EXPECT_TRUE(united({&a, &b, &c}));
+}
+
+TEST(Corosync, TellsItsTokenAndAnotherThatItIsGivenWhileItRuns) {
+  Lab lab({.servers = 1});
+  lab.start_corosync(kA);
+  Member a(lab, kA);
+  ASSERT_TRUE(wait_until({&a}, [&] { return a.tokens().size() == 1; })) << lab.corosync_log(kA);
+  EXPECT_EQ(a.tokens()[0], 1s);
+  lab.server(kA).run({"corosync-cmapctl", "-s", "totem.token", "u32", "1500"});
+  ASSERT_TRUE(wait_until({&a}, [&] { return a.tokens().size() == 2; }));
+  EXPECT_EQ(a.tokens()[1], 1500ms);
 }
 
 TEST(Corosync, CarriesALargeMessageWhileSmallOnesFlow) {

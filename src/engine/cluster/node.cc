@@ -242,6 +242,7 @@ void Node::note_flow(const core::Input& input) {
 void Node::beat() {
   timer_.set_after(core::Replica::kTimerPeriod, [this] { beat(); });
   answer_late_ones();
+  tell_token();
   if (!std::exchange(timer_waits_, true)) feed(core::Timer{});
 }
 
@@ -287,6 +288,10 @@ void Node::take(channel::QuorumDevice& device) {
   device_ = device;
   tell_quorum_device();
 }
+void Node::take(channel::RunningToken& running) {
+  token_.saw(running);
+  tell_token();
+}
 void Node::take(channel::Misbehaved& misbehaved) {
   malformed_ += misbehaved.times;
   parts_.services.log.warning(fmt::format("process {} of node {} in the process group: {} ({} times)",
@@ -319,6 +324,10 @@ void Node::tell_quorum_device() {
                                                      votes ? core::Health::kHealthy : core::Health::kFailed,
                                                      kEvidence[static_cast<int>(*device_)]}},
                       {}});
+}
+
+void Node::tell_token() {
+  if (const auto event = token_.look(*spec_, self_, parts_.loop.now())) parts_.tell(*event);
 }
 
 // ---- operators

@@ -23,6 +23,7 @@
 #include "core/replica.h"
 #include "engine/cluster/snapshot_guard.h"
 #include "engine/cluster/stream_record.h"
+#include "engine/cluster/token_watch.h"
 #include "engine/executor/executor.h"
 #include "engine/files/flow_stamp.h"
 #include "engine/loop/loop.h"
@@ -111,6 +112,7 @@ class Node {
   void check_leaving();
   bool may_leave_groups_behind() const;
   void tell_quorum_device();
+  void tell_token();
   void begin_job(drivers::Task<void> job);
 
   void take(core::RingChange& change);
@@ -119,6 +121,7 @@ class Node {
   void take(channel::Delivered& delivered);
   void take(core::LinkChange& change);
   void take(channel::QuorumDevice& device);
+  void take(channel::RunningToken& running);
   void take(channel::Misbehaved& misbehaved);
   void take(channel::Done& done);
   void take(channel::Stopped& stopped);
@@ -168,6 +171,7 @@ class Node {
   SnapshotGuard guard_;
   int snapshots_refused_ = 0;                    // in a row
   std::optional<channel::QuorumDevice> device_;  // as last told
+  TokenWatch token_;
   std::vector<std::unique_ptr<drivers::Run<void>>> jobs_;
   struct Leave {
     LocalTime until;
