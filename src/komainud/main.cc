@@ -41,6 +41,7 @@
 namespace komainu {
 namespace {
 
+// For what is not a stop of a group: those have time limits of their own, and are waited for.
 constexpr Duration kLeavePatience = 60s;
 // While it leaves, systemd is asked to wait: less often than that, and for longer.
 constexpr Duration kStillLeaving = 5s;
@@ -372,7 +373,7 @@ class Daemon {
 
   // A stop that has failed is not worth waiting for: systemd then ends this.
   void still_leaving() {
-    if (node_->busy()) notify_.extend_timeout(3 * kStillLeaving);
+    if (node_->busy()) notify_.extend_timeout(4 * kStillLeaving);
     leave_.set_after(kStillLeaving, [this] { still_leaving(); });
   }
 

@@ -30,6 +30,8 @@ constexpr Duration kAnswerPatience = 60s;
 // A node that leaves and runs nothing any more waits so long for what ran there to be online elsewhere: its
 // departure makes a new view, which voids a start that has not begun.
 constexpr Duration kArrivePatience = 10s;
+// After the stop of one group that of another is ordered within a fraction of it.
+constexpr Duration kNextStop = 2s;
 constexpr Duration kComplainAgain = 60s;
 // So often is a damaged snapshot asked for again.
 constexpr int kMaxRefused = 3;
@@ -378,7 +380,8 @@ void Node::answer_late_ones() {
 // ---- leaving
 
 void Node::leave(Duration patience, std::function<void()> done) {
-  leaving_ = Leave{parts_.loop.now() + patience, std::move(done), {}, {}};
+  const LocalTime until = parts_.loop.now() + patience;
+  leaving_ = Leave{until, until + executor_.longest_stops(), std::move(done), {}, {}};
   for (const auto& [group, activity] : replica_->holds()) leaving_->groups.push_back(group);
   feed(core::Observed{core::Fact{core::Leaving{}}, {}});
 }
@@ -400,13 +403,42 @@ void Node::check_leaving() {
       leaving_->empty_since &&
       (now - *leaving_->empty_since > kArrivePatience ||
        std::ranges::all_of(leaving_->groups, [&](GroupId group) { return has_arrived(group); }));
-  const bool late = now > leaving_->until && may_leave_groups_behind();
+  const bool late = leaves_late();
   if (!handed_over && !alone && !out && !late) return;
   // Who has left fences nobody: for the others its fences are over.
   executor_.cancel_fences();
   const bool fences = std::ranges::any_of(
       state.nodes, [&](const auto& entry) { return entry.second.fences.contains(self_); });
   if (!executor_.fencing() && !(said && fences)) std::exchange(leaving_, std::nullopt)->done();
+}
+
+// A stop under way is waited for, and the next one, which is ordered only then.
+bool Node::leaves_late() {
+  const LocalTime now = parts_.loop.now();
+  if (executor_.busy())
+    leaving_->until = std::max(leaving_->until, std::min(now + kNextStop, leaving_->stops_until));
+  if (now <= leaving_->until) return false;
+  const bool leaves = may_leave_groups_behind();
+  if (!std::exchange(leaving_->complained, true)) {
+    std::string names;
+    for (const auto& [group, activity] : replica_->holds()) {
+      const core::Group* known = spec_->group(group);
+      names += (names.empty() ? "" : ", ") + (known ? known->name : std::to_string(group.value));
+    }
+    if (!names.empty())
+      parts_.tell(
+          {.severity = core::Severity::kAlarm,
+           .kind = core::EventKind::kNode,
+           .cause = {},
+           .node = self_,
+           .group = {},
+           .monitor = {},
+           .text = names + " could not be stopped in time: " +
+                   (!leaves                    ? "this node does not leave, as nobody would fence it"
+                    : spec_->nodes.size() == 1 ? "the daemon ends all the same"
+                                               : "this node leaves all the same, and the others fence it")});
+  }
+  return leaves;
 }
 
 // Where nobody fences it, the others count on it to have stopped what it ran.

@@ -65,8 +65,8 @@ class Node {
   // Looks what runs here, and takes part.
   void start();
   // Moves the groups away; calls `done` once nothing runs or is fenced from here, the others know, and what
-  // ran here is online elsewhere if it can be. After `patience` also with groups that still run, unless the
-  // others would then take them for stopped.
+  // ran here is online elsewhere if it can be. After `patience` also with groups that still run, unless they
+  // are being stopped within their time limits, or the others would then take them for stopped.
   void leave(Duration patience, std::function<void()> done);
   // Its groups are being stopped, started or looked at.
   bool busy() const { return executor_.busy(); }
@@ -111,6 +111,7 @@ class Node {
   void answer_late_ones();
   void check_leaving();
   bool may_leave_groups_behind() const;
+  bool leaves_late();
   void tell_quorum_device();
   void tell_token();
   void begin_job(drivers::Task<void> job);
@@ -175,9 +176,11 @@ class Node {
   std::vector<std::unique_ptr<drivers::Run<void>>> jobs_;
   struct Leave {
     LocalTime until;
+    LocalTime stops_until;  // by then the stops that were under way have ended, one after the other
     std::function<void()> done;
     std::vector<GroupId> groups;           // that this node held
     std::optional<LocalTime> empty_since;  // nothing runs here, and the others know
+    bool complained = false;
   };
   bool has_arrived(GroupId group) const;
   std::optional<Leave> leaving_;

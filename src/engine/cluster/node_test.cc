@@ -264,6 +264,32 @@ TEST(Node, LeavesOnlyOnceItsFencesHaveEnded) {
   EXPECT_TRUE(bench.node.replica().state().nodes.at(kPeer).fences.empty());
 }
 
+// What is not stopped is fenced, which is worse than to wait: its time limits end the stop.
+TEST(Node, LeavesOnlyOnceAStopThatIsUnderWayHasEnded) {
+  core::Spec spec = two_nodes();
+  spec.fencing.push_back({{core::FenceDevice{.type = "fake", .params = {}, .targets = {}}}});
+  NodeBench& bench = bench_of(spec);
+  bench.is_established();
+  ASSERT_TRUE(bench.until([&] { return bench.group().online().has_value(); }));
+  testing::Thing& service = things()["web/service"];
+  service.watch.ends_at_once = service.stop.closed = true;
+  bench.asks_to_stop();
+  ASSERT_TRUE(bench.until([&] { return service.stop.waiting(); }));
+  bool left = false;
+  bench.node.leave(Duration{0}, [&] { left = true; });
+  const std::uint64_t position = bench.node.replica().position();
+  ASSERT_TRUE(bench.until([&] { return bench.node.replica().position() > position + 3; }));
+  EXPECT_FALSE(left);
+  service.obeys_stop = false;
+  service.stop.open();
+  EXPECT_TRUE(bench.until([&] { return left; })) << "a stop that has failed is not waited for";
+  EXPECT_TRUE(std::ranges::any_of(bench.events, [](const core::Event& event) {
+    return event.severity == core::Severity::kAlarm &&
+           event.text ==
+               "web could not be stopped in time: this node leaves all the same, and the others fence it";
+  }));
+}
+
 // With leases the others count on it: after a while they start what it ran.
 TEST(Node, LeavesNoGroupBehindWhereNobodyFencesIt) {
   core::Spec spec = two_nodes();

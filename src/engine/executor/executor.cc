@@ -126,6 +126,12 @@ std::set<GroupId> Executor::give_up(const core::Spec& spec) {
 bool Executor::busy() const {
   return std::ranges::any_of(groups_, [](const auto& entry) { return entry.second->busy(); });
 }
+Duration Executor::longest_stops() const {
+  Duration sum{0};
+  for (const auto& [id, runner] : groups_)
+    if (runner->activity() || runner->busy()) sum += runner->longest_stop();
+  return sum;
+}
 bool Executor::idle() const {
   return std::ranges::none_of(
       groups_, [](const auto& entry) { return entry.second->activity() || entry.second->busy(); });

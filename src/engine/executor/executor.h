@@ -55,6 +55,8 @@ class Executor {
   std::optional<std::string> failed_to_yield(LocalTime now) const;
   // Something is done to a group.
   bool busy() const;
+  // The stops of all that runs here, one after the other, if nothing hangs.
+  Duration longest_stops() const;
   void follow(const core::State& state) { monitors_.follow(state); }
 
  private:
