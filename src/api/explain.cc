@@ -12,9 +12,10 @@
 namespace komainu::api {
 
 std::vector<EventView> last_chain(const core::Spec& spec, const std::deque<StampedEvent>& events,
-                                  GroupId group) {
+                                  GroupId group, core::Cause known) {
   auto about = [&](const StampedEvent& stamped) {
-    return stamped.event.group == group && static_cast<bool>(stamped.event.cause);
+    const core::Event& event = stamped.event;
+    return event.cause && (event.group == group || (!event.group && event.cause == known));
   };
   auto newest = std::ranges::find_if(events | std::views::reverse, about);
   std::vector<EventView> chain;
@@ -44,7 +45,8 @@ Explanation explain(const core::State& state, const std::deque<StampedEvent>& ev
                     const core::Group& group) {
   Explanation made{.group = group_view(state, group)};
   made.summary = fmt::format("{} is {}", group.name, where(made.group));
-  made.chain = last_chain(*state.spec, events, group.id);
+  const core::GroupState* known = state.group(group.id);
+  made.chain = last_chain(*state.spec, events, group.id, known ? known->cause : core::Cause{});
   made.placement = placement(state, group.id);
   return made;
 }

@@ -6,6 +6,7 @@
 #include "api/documents/json.h"
 #include "api/documents/sentences.h"
 #include "api/explain.h"
+#include "api/testing.h"
 #include "core/testing.h"
 
 namespace komainu::api {
@@ -242,7 +243,7 @@ TEST_F(Chain, FollowsTheNewestCauseOfAGroupBackToItsFirstSymptom) {
   happened(10s, 0, std::nullopt, "something without a cause");
   happened(11s, 2, web.id, "web starts on node1");
   happened(12s, 2, db.id, "db is online on node1");
-  auto chain = last_chain(cluster.spec, log_.all(), db.id);
+  auto chain = last_chain(cluster.spec, log_.all(), db.id, {});
   ASSERT_EQ(chain.size(), 2u);
   EXPECT_EQ(chain[0].text, "node2 is lost");
   EXPECT_EQ(chain[0].time, "2026-11-22T00:00:10.000000Z");
@@ -254,9 +255,115 @@ TEST_F(Chain, FollowsTheNewestCauseOfAGroupBackToItsFirstSymptom) {
 TEST_F(Chain, IsEmptyForAGroupNothingHappenedTo) {
   Cluster cluster(2);
   const core::Group& db = cluster.group("db");
-  EXPECT_THAT(last_chain(cluster.spec, log_.all(), db.id), IsEmpty());
+  EXPECT_THAT(last_chain(cluster.spec, log_.all(), db.id, {}), IsEmpty());
   happened(1s, 0, db.id, "no cause");
-  EXPECT_THAT(last_chain(cluster.spec, log_.all(), db.id), IsEmpty());
+  EXPECT_THAT(last_chain(cluster.spec, log_.all(), db.id, {}), IsEmpty());
+}
+
+// What real replicas say, as guest1 tells it.
+class Story : public ::testing::Test {
+ protected:
+  static core::Spec spec() {
+    Cluster cluster(2);
+    cluster.has_fencer();
+    cluster.group("db", {node(2), node(1)});
+    cluster.monitor("lan", {GroupId{1}});
+    cluster.group("web", {node(2), node(1)}).after.push_back({.other = GroupId{1}});
+    return cluster.spec;
+  }
+  void SetUp() override {
+    daemons_.pass(5s);
+    for (GroupId group : {db_, web_}) ASSERT_EQ(online(group), core::testing::place(2));
+  }
+  std::optional<PlaceId> online(GroupId group) { return daemons_.at(node(1)).state().group(group)->online(); }
+  void asks(auto what) {
+    daemons_.at(node(1)).submit({.operator_name = "root", .what = what}, [](const core::Answer& answer) {
+      EXPECT_TRUE(answer.accepted) << answer.text;
+    });
+  }
+  std::vector<std::string> told(GroupId group) {
+    testing::Daemon& daemon = daemons_.at(node(1));
+    std::vector<std::string> lines;
+    for (const EventView& event :
+         explain(daemon.state(), daemon.events().all(), *daemon.state().spec->group(group)).chain)
+      lines.push_back(event.text);
+    return lines;
+  }
+
+  const GroupId db_{1};
+  const GroupId web_{2};  // needs db
+  testing::Daemons daemons_{spec()};
+};
+
+TEST_F(Story, OfADrainBeginsWithTheOperator) {
+  asks(core::NodeDuty{node(2), core::Duty::kDrained});
+  daemons_.pass(5s);
+  EXPECT_THAT(told(db_), ElementsAre("root: drain node2", "stop db on node2: node2 is drained",
+                                     "db is stopped on node2", "start db on node1", "db is online on node1"));
+  EXPECT_THAT(told(web_),
+              ElementsAre("root: drain node2", "stop web on node2: db, which it needs, stops",
+                          "web is stopped on node2", "start web on node1", "web is online on node1"));
+}
+
+TEST_F(Story, OfALossGoesOverTheFence) {
+  daemons_.fences = false;
+  daemons_.join({node(1)});
+  daemons_.pass(5s);
+  EXPECT_THAT(told(db_), ElementsAre("node2 is lost", "node1 fences node2: it is lost and may run db"));
+  const core::FenceOrder open = daemons_.at(node(1)).state().node(node(2))->fences.at(node(1));
+  daemons_.report(node(1), core::FenceResult{node(2), open.id, true, "off, as read back"});
+  daemons_.pass(5s);
+  EXPECT_THAT(told(db_), ElementsAre("node2 is lost", "node1 fences node2: it is lost and may run db",
+                                     "node2 is fenced, confirmed by node1", "start db on node1",
+                                     "db is online on node1"));
+}
+
+TEST_F(Story, OfALossThatTheOperatorEndsBeginsWithTheLoss) {
+  daemons_.fences = false;
+  daemons_.join({node(1)});
+  asks(core::FenceConfirm{node(2)});
+  daemons_.pass(5s);
+  const std::vector<std::string> lines = told(web_);
+  ASSERT_FALSE(lines.empty());
+  EXPECT_EQ(lines.front(), "node2 is lost");
+  EXPECT_THAT(lines, Contains("root: node2 is off"));
+  EXPECT_EQ(lines.back(), "web is online on node1");
+}
+
+TEST_F(Story, OfALeaveBeginsWithIt) {
+  daemons_.report(node(2), core::Leaving{});
+  daemons_.pass(5s);
+  daemons_.join({node(1)});
+  EXPECT_THAT(told(db_), ElementsAre("node2 is leaving the cluster", "stop db on node2: node2 is leaving",
+                                     "db is stopped on node2", "start db on node1", "db is online on node1",
+                                     "node2 left, running nothing"));
+}
+
+TEST_F(Story, OfAMoveAwayFromAFaultBeginsWithTheMonitor) {
+  const auto finds = [&](NodeId by, core::Health health) {
+    daemons_.report(by, core::MonitorResult{MonitorId{1}, core::Spec::place_of(by), health, "no link"});
+  };
+  for (NodeId by : {node(1), node(2)}) finds(by, core::Health::kHealthy);
+  daemons_.pass(30s);
+  finds(node(2), core::Health::kFailed);
+  daemons_.pass(30s);
+  EXPECT_THAT(told(db_), ElementsAre("lan on node2: failed: no link", "stop db on node2: lan failed on node2",
+                                     "db is stopped on node2", "start db on node1", "db is online on node1"));
+}
+
+TEST_F(Story, OfASecondLossIsAnotherOne) {
+  daemons_.join({node(1)});
+  daemons_.pass(5s);
+  daemons_.join({node(1), node(2)});
+  daemons_.pass(5s);
+  asks(core::GroupMove{db_, core::testing::place(2)});
+  daemons_.pass(5s);
+  ASSERT_EQ(online(db_), core::testing::place(2));
+  daemons_.join({node(1)});
+  daemons_.pass(5s);
+  const std::vector<std::string> lines = told(db_);
+  EXPECT_EQ(std::ranges::count(lines, "node2 is lost"), 1);
+  EXPECT_EQ(lines.front(), "node2 is lost");
 }
 
 }  // namespace

@@ -118,9 +118,9 @@ struct Replica::Impl {
   // ---- time, on this node's clock
   LocalTime now;
   std::optional<LocalTime> last_step;  // unset: nothing has come yet
-  LocalTime opened;     // the present round
-  LocalTime greeted;    // when this node said its Hello in it
-  LocalTime last_flow;  // when an own message came back in an established view
+  LocalTime opened;                    // the present round
+  LocalTime greeted;                   // when this node said its Hello in it
+  LocalTime last_flow;                 // when an own message came back in an established view
   LocalTime last_tick_seen;
   LocalTime last_batch;
   LocalTime last_prod;
@@ -460,12 +460,14 @@ struct Replica::Impl {
     auto it = state.nodes.find(target);
     if (it == state.nodes.end() || it->second.standing != Standing::kMember || it->second.suspended) return;
     dirty.all();
+    it->second.cause = cause_of_loss(target, it->second);
     it->second.suspended = true;
     it->second.since = state.clock;
     ++it->second.version;
     gone_since[target] = now;
     note_loss(state, target, out);
-    tell(Severity::kWarning, EventKind::kView, name_of(state, target) + " does not answer", target);
+    node_event(out, Severity::kWarning, EventKind::kView, it->second.cause, target,
+               name_of(state, target) + " does not answer");
   }
 
   Context context(const Message& message) const {
@@ -485,7 +487,8 @@ struct Replica::Impl {
     it->second.since = state.clock;
     ++it->second.version;
     gone_since.erase(resume.target);
-    tell(Severity::kInfo, EventKind::kView, name_of(state, resume.target) + " answers again", resume.target);
+    node_event(out, Severity::kInfo, EventKind::kView, std::exchange(it->second.cause, {}), resume.target,
+               name_of(state, resume.target) + " answers again");
     give_up_waiting_fence(resume.target);
   }
   // The reason for a fence that nobody has begun is gone. Without enough acknowledgements it would stay open,
@@ -990,8 +993,11 @@ struct Replica::Impl {
     for (auto& [id, activity] : held) {
       if (activity == Activity::kOnline || activity == Activity::kFailed) activity = Activity::kStopping;
     }
-    tell(Severity::kAlarm, EventKind::kProtocol, name_of(state, options.self) + " stops its groups: " + why,
-         options.self);
+    // The others, if there are any, name its loss alike.
+    const NodeState* known = state.node(options.self);
+    node_event(out, Severity::kAlarm, EventKind::kProtocol,
+               known ? cause_of_loss(options.self, *known) : Cause{}, options.self,
+               name_of(state, options.self) + " stops its groups: " + why);
   }
 
   // ---- planning
@@ -1013,7 +1019,8 @@ struct Replica::Impl {
           fence && holds_fewer(state, fence->target)) {
         wait += timing().fence_race;
       }
-      if (now - first >= wait) propose(std::move(planned.proposal), planned.cause);
+      if (now - first >= wait)
+        propose(std::move(planned.proposal), planned.cause ? planned.cause : new_cause());
     }
     due_since = std::move(still_due);
     plan_again = false;

@@ -91,7 +91,7 @@ struct GroupState {
   std::map<std::uint32_t, FailCount> restarts;  // by resource, on the present place
   FailCount failovers;
   bool given_up = false;  // the final action stopped it; `komainu group clear` or `start` ends that
-  Cause cause;            // of the recovery under way
+  Cause cause;            // of what was done last, or is to be done
   bool operator==(const GroupState&) const = default;
   auto fields() const {
     return std::tie(version, at, order, intent, trouble, failed_at, restarts, failovers, given_up, cause);
@@ -162,7 +162,7 @@ struct NodeState {
   FailCount losses;                     // lost or suspended; one is forgotten each `brakes.window`
   std::map<NodeId, std::uint64_t> links_down;  // as this node sees its links: peer → bits of dead links
   std::optional<Duration> watchdog;            // of this incarnation, armed: its timeout as read back
-  Cause cause;
+  Cause cause;  // of its loss, suspension, leave or change of duty, whichever came last
   bool operator==(const NodeState&) const = default;
   auto fields() const {
     return std::tie(version, standing, incarnation, suspended, leaving, ring_member, since, duty, fences,

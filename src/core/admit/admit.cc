@@ -77,13 +77,13 @@ struct Kernel {
     ++group.version;
     group.at[place] = activity;
     const NodeId executor = Spec::node_of(place);
-    const Cause cause = context.cause ? context.cause : group.cause;
+    if (context.cause) group.cause = context.cause;
     group.order = Order{.id = context.position,
                         .kind = kind,
                         .place = place,
                         .executor = executor,
                         .executor_incarnation = state.nodes.at(executor).incarnation,
-                        .cause = cause};
+                        .cause = group.cause};
     return *group.order;
   }
   void tell(GroupId id, PlaceId place, const Order& order, std::string text) {
@@ -260,6 +260,7 @@ struct Kernel {
     }
     ++known->version;
     ++node->second.version;
+    node->second.cause = context.cause;
     if (action.action == FinalAction::kStopNode) {
       node->second.duty = Duty::kStandby;
       node_event(effects, Severity::kAlarm, EventKind::kNode, context.cause, action.node,

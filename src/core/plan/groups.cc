@@ -55,6 +55,12 @@ bool fails_at(const Places& places, const Group& group, PlaceId place) {
   });
 }
 
+// Why a group stops where it is, and what that goes back to; no cause: the stop is the first of its chain.
+struct Grounds {
+  std::string reason;
+  Cause cause;
+};
+
 class GroupPlanner {
  public:
   GroupPlanner(const State& state, const Places& places) : state_(state), places_(places), board_(state) {}
@@ -81,15 +87,15 @@ class GroupPlanner {
   bool may_start_now(const Subject& subject) const;
   void keep_place_booked(const Subject& subject);
   void decide_up(const Subject& subject, PlaceId here, Activity activity);
-  std::optional<std::string> must_leave(const Subject& subject, PlaceId here) const;
+  std::optional<Grounds> must_leave(const Subject& subject, PlaceId here) const;
   bool leaves_for_better(const Subject& subject, PlaceId here);
   void recover(const Subject& subject, PlaceId here, Activity activity);
   void end_ladder(const Subject& subject, PlaceId here, const Ladder& ladder, const std::string& why);
   void fail_back(const Subject& subject, PlaceId here);
 
-  void stop(const Subject& subject, PlaceId here, std::string reason, StopKind kind);
-  void stop_at_once(const Subject& subject, PlaceId here, std::string reason, StopKind kind);
-  bool dependents_are_stopped(const Subject& subject);
+  void stop(const Subject& subject, PlaceId here, Grounds grounds, StopKind kind);
+  void stop_at_once(const Subject& subject, PlaceId here, Grounds grounds, StopKind kind);
+  bool dependents_are_stopped(const Subject& subject, Cause cause);
 
   // Nobody but `here` may be running it: restarting it there, or starting it elsewhere, can be admitted.
   bool only_here(GroupId id, PlaceId here) const { return PlaceSet{here}.includes(state_.may_run(id)); }
@@ -100,9 +106,9 @@ class GroupPlanner {
   const Places& places_;
   Board board_;
   GroupPlans plans_;
-  std::set<GroupId> entered_;                  // decided, or being decided
-  std::set<GroupId> leaving_;                  // stops here, now or once its dependents have
-  std::map<GroupId, std::string> forced_out_;  // by a group that it depends on, with the reason
+  std::set<GroupId> entered_;              // decided, or being decided
+  std::set<GroupId> leaving_;              // stops here, now or once its dependents have
+  std::map<GroupId, Grounds> forced_out_;  // by a group that it depends on
 };
 
 GroupPlans GroupPlanner::run(const std::vector<const Group*>& groups) {
@@ -130,7 +136,7 @@ void GroupPlanner::decide(const Subject& subject) {
   if (!places_.answering.contains(here)) return;
   if (is_stop(known.order)) return keep_place_booked(subject);
   if (known.order) {
-    if (auto reason = must_leave(subject, here)) stop(subject, here, *reason, {});
+    if (auto grounds = must_leave(subject, here)) stop(subject, here, *grounds, {});
     return;
   }
   switch (activity) {
@@ -139,7 +145,7 @@ void GroupPlanner::decide(const Subject& subject) {
     case Activity::kUnsafe:    // its node must be fenced
       return;
     case Activity::kStopping:
-      return stop_at_once(subject, here, kInterrupted, {});
+      return stop_at_once(subject, here, {kInterrupted, known.cause}, {});
     case Activity::kOnline:
     case Activity::kFailed:
       return decide_up(subject, here, activity);
@@ -175,10 +181,13 @@ void GroupPlanner::decide_several(const Subject& subject) {
       if (known.order) return;  // one after the other: nothing is at stake
     }
   }
-  if (!excess.empty()) return stop_at_once(subject, excess.first(), "it may be active on several places", {});
+  if (!excess.empty()) {
+    return stop_at_once(subject, excess.first(), {"it may be active on several places", known.cause}, {});
+  }
   if (known.order) return;
   for (PlaceId place : in_doubt) {
-    if (known.at.at(place) == Activity::kStopping) return stop_at_once(subject, place, kInterrupted, {});
+    if (known.at.at(place) == Activity::kStopping)
+      return stop_at_once(subject, place, {kInterrupted, known.cause}, {});
   }
 }
 
@@ -213,21 +222,22 @@ void GroupPlanner::keep_place_booked(const Subject& subject) {
 // ---- up, on one place
 
 void GroupPlanner::decide_up(const Subject& subject, PlaceId here, Activity activity) {
-  if (auto reason = must_leave(subject, here)) return stop(subject, here, *reason, {});
+  if (auto grounds = must_leave(subject, here)) return stop(subject, here, *grounds, {});
   if (leaves_for_better(subject, here)) return;
   if (activity == Activity::kFailed || trouble_at(subject.known, here))
     return recover(subject, here, activity);
   fail_back(subject, here);
 }
 
-std::optional<std::string> GroupPlanner::must_leave(const Subject& subject, PlaceId here) const {
+std::optional<Grounds> GroupPlanner::must_leave(const Subject& subject, PlaceId here) const {
   if (auto forced = forced_out_.find(subject.id()); forced != forced_out_.end()) return forced->second;
   if (subject.wish == Wish::kStop) {
-    return subject.known.given_up ? "its recovery was given up" : "it is to be stopped";
+    return Grounds{subject.known.given_up ? "its recovery was given up" : "it is to be stopped",
+                   subject.known.cause};
   }
   const NodeState& node = state_.nodes.at(Spec::node_of(here));
-  if (node.leaving) return name_of(state_, here) + " is leaving";
-  if (node.duty == Duty::kStandby) return name_of(state_, here) + " is on standby";
+  if (node.leaving) return Grounds{name_of(state_, here) + " is leaving", node.cause};
+  if (node.duty == Duty::kStandby) return Grounds{name_of(state_, here) + " is on standby", node.cause};
   return std::nullopt;
 }
 
@@ -236,7 +246,7 @@ bool GroupPlanner::leaves_for_better(const Subject& subject, PlaceId here) {
   if (subject.wish != Wish::kRun || !only_here(subject.id(), here)) return false;
   const Group& group = subject.group;
   const Placement placement(board_, group, subject.known);
-  const auto go = [&](std::optional<PlaceId> target, auto reason) {
+  const auto go = [&](std::optional<PlaceId> target, Cause cause, auto reason) {
     if (!target) return false;
     board_.book(subject.id(), *target);
     if (!applies(Rule::kStopBeforeStart)) {
@@ -245,44 +255,47 @@ bool GroupPlanner::leaves_for_better(const Subject& subject, PlaceId here) {
                                subject.known.cause});
       return true;
     }
-    stop(subject, here, reason(*target), {});
+    stop(subject, here, {reason(*target), cause}, {});
     return true;
   };
   const auto elsewhere = [&](PlaceId place) { return place != here && placement.is_no_worse(place, here); };
 
   for (const Dependency& dependency : group.after) {
     if (!must_share(state_, dependency, here)) continue;
-    return go(placement.best(elsewhere),
+    const GroupState* other = state_.group(dependency.other);
+    return go(placement.best(elsewhere), other ? other->cause : Cause{},
               [&](PlaceId) { return "it follows " + name_of(state_, dependency.other); });
   }
   const std::optional<PlaceId> asked = subject.known.intent.move_to;
   if (asked && *asked != here &&
       go(placement.best([&](PlaceId place) { return place == *asked && elsewhere(place); }),
-         [&](PlaceId target) { return "it moves to " + name_of(state_, target); })) {
+         subject.known.cause, [&](PlaceId target) { return "it moves to " + name_of(state_, target); })) {
     return true;
   }
-  if (state_.nodes.at(Spec::node_of(here)).duty == Duty::kDrained &&
-      go(placement.best(elsewhere), [&](PlaceId) { return name_of(state_, here) + " is drained"; })) {
+  const NodeState& node = state_.nodes.at(Spec::node_of(here));
+  if (node.duty == Duty::kDrained && go(placement.best(elsewhere), node.cause,
+                                        [&](PlaceId) { return name_of(state_, here) + " is drained"; })) {
     return true;
   }
-  if (!state_.spec->allowed(group).contains(here) && go(placement.best(elsewhere), [&](PlaceId) {
+  if (!state_.spec->allowed(group).contains(here) && go(placement.best(elsewhere), {}, [&](PlaceId) {
         return name_of(state_, here) + " is not among its places";
       })) {
     return true;
   }
   if (const Group* other = conflict(state_, group, here);
-      other && go(placement.best(elsewhere), [&](PlaceId) {
+      other && go(placement.best(elsewhere), {}, [&](PlaceId) {
         return "it must not share " + name_of(state_, here) + " with " + other->name;
       })) {
     return true;
   }
   const Monitor* failing = placement.failing_at(here);
   if (failing && !applies(Rule::kCureElsewhereOnly)) {
-    stop(subject, here, failing->name + " failed on " + name_of(state_, here), {});
+    stop(subject, here, {failing->name + " failed on " + name_of(state_, here), subject.known.cause}, {});
     return true;
   }
   return failing &&
          go(placement.best([&](PlaceId place) { return place != here && placement.cures(place, here); }),
+            subject.known.cause,
             [&](PlaceId) { return failing->name + " failed on " + name_of(state_, here); });
 }
 
@@ -310,7 +323,7 @@ void GroupPlanner::recover(const Subject& subject, PlaceId here, Activity activi
         placement.best([&](PlaceId place) { return place != here && placement.is_no_worse(place, here); });
     if (!target) return false;
     board_.book(subject.id(), *target);
-    stop(subject, here, why, {.counts_as_failover = true});
+    stop(subject, here, {why, subject.known.cause}, {.counts_as_failover = true});
     return true;
   };
   if (start_failed && fail_over()) return;
@@ -337,7 +350,7 @@ void GroupPlanner::end_ladder(const Subject& subject, PlaceId here, const Ladder
     case FinalAction::kNone:
       return;
     case FinalAction::kStopGroup:
-      return stop(subject, here, why, {.gives_up = true});
+      return stop(subject, here, {why, subject.known.cause}, {.gives_up = true});
     case FinalAction::kStopNode:
     case FinalAction::kRestartOs:
       if (!places_.able.contains(here) || is_last_healthy(state_, node)) return;
@@ -365,30 +378,30 @@ void GroupPlanner::fail_back(const Subject& subject, PlaceId here) {
   });
   if (!target) return;
   board_.book(subject.id(), *target);
-  stop(subject, here, "it fails back to " + name_of(state_, *target), {});
+  stop(subject, here, {"it fails back to " + name_of(state_, *target), {}}, {});
 }
 
 // ---- stopping
 
-void GroupPlanner::stop(const Subject& subject, PlaceId here, std::string reason, StopKind kind) {
+void GroupPlanner::stop(const Subject& subject, PlaceId here, Grounds grounds, StopKind kind) {
   leaving_.insert(subject.id());
-  if (dependents_are_stopped(subject)) stop_at_once(subject, here, std::move(reason), kind);
+  if (dependents_are_stopped(subject, grounds.cause)) stop_at_once(subject, here, std::move(grounds), kind);
 }
 
-void GroupPlanner::stop_at_once(const Subject& subject, PlaceId here, std::string reason, StopKind kind) {
+void GroupPlanner::stop_at_once(const Subject& subject, PlaceId here, Grounds grounds, StopKind kind) {
   leaving_.insert(subject.id());
   plans_.orders.push_back({StopGroup{.group = subject.id(),
                                      .place = here,
                                      .group_version = subject.known.version,
-                                     .reason = std::move(reason),
+                                     .reason = std::move(grounds.reason),
                                      .counts_as_failover = kind.counts_as_failover,
                                      .gives_up = kind.gives_up},
-                           subject.known.cause});
+                           grounds.cause});
 }
 
 // Makes the groups that come after this one stop. Not waited for is who cannot stop: where nobody answers,
 // and where a stop has failed.
-bool GroupPlanner::dependents_are_stopped(const Subject& subject) {
+bool GroupPlanner::dependents_are_stopped(const Subject& subject, Cause cause) {
   bool stopped = true;
   for (GroupId id : board_.dependents(subject.id())) {
     const GroupState* known = state_.group(id);
@@ -398,7 +411,7 @@ bool GroupPlanner::dependents_are_stopped(const Subject& subject) {
     });
     if (!can_stop) continue;
     stopped = false;
-    forced_out_.try_emplace(id, subject.group.name + ", which it needs, stops");
+    forced_out_.try_emplace(id, Grounds{subject.group.name + ", which it needs, stops", cause});
     decide(id);
   }
   return stopped;

@@ -92,9 +92,9 @@ class NodePlanner {
   }
 
   std::optional<Grounds> against_absent(NodeId id, const NodeState& node) const {
-    if (auto held = because(id, node, need_.held, "it is lost and may run ")) return held;
+    if (auto held = because(id, node.cause, need_.held, "it is lost and may run ")) return held;
     if (node.standing == Standing::kUnknown && applies(Rule::kUnknownIsFenced)) {
-      if (auto possible = because(id, node, need_.possible, "it is not known whether it runs "))
+      if (auto possible = because(id, node.cause, need_.possible, "it is not known whether it runs "))
         return possible;
     }
     // What it was told to fence cannot be used before that is known to have ended.
@@ -113,24 +113,27 @@ class NodePlanner {
   }
 
   std::optional<Grounds> against_member(NodeId id, const NodeState& node) const {
-    if (auto unsafe = because(id, node, need_.unsafe, "it could not stop ")) return unsafe;
+    if (auto unsafe = need_.unsafe.find(Spec::place_of(id)); unsafe != need_.unsafe.end()) {
+      return because(id, state_.group(unsafe->second)->cause, need_.unsafe, "it could not stop ");
+    }
     if (auto reset = groups_.resets.find(id); reset != groups_.resets.end()) {
       return Grounds{"the recovery ladder ends with a reset for " + reset->second.reason,
                      reset->second.cause};
     }
     if (!node.suspended || state_.clock - node.since < state_.spec->timing.lost_after) return std::nullopt;
-    if (auto held = because(id, node, need_.held, "its daemon does not answer, and it may run ")) return held;
+    if (auto held = because(id, node.cause, need_.held, "its daemon does not answer, and it may run "))
+      return held;
     // Its acknowledgements may be what an order still needs.
     if (!need_.waiting) return std::nullopt;
     return Grounds{"its daemon does not answer, and " + name_of(state_, *need_.waiting) + " waits",
                    node.cause};
   }
 
-  std::optional<Grounds> because(NodeId id, const NodeState& node, const std::map<PlaceId, GroupId>& groups,
+  std::optional<Grounds> because(NodeId id, Cause cause, const std::map<PlaceId, GroupId>& groups,
                                  const char* what) const {
     auto group = groups.find(Spec::place_of(id));
     if (group == groups.end()) return std::nullopt;
-    return Grounds{what + name_of(state_, group->second), node.cause};
+    return Grounds{what + name_of(state_, group->second), cause};
   }
 
   std::optional<Planned> take_for_stopped(NodeId id, const NodeState& node, const Grounds& grounds) const {

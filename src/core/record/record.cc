@@ -58,7 +58,10 @@ struct Recorder {
     if (ended) {
       conclude(*known, *ended, report);
     } else if (before != report.activity) {
-      tell(*known, report, context.cause ? context.cause : known->cause);
+      // What was up, or was known to be down, and is not any more begins a story; the rest ends one.
+      const bool is_symptom = !before || before == Activity::kOnline;
+      if (context.cause && (is_symptom || !known->cause)) known->cause = context.cause;
+      tell(*known, report, known->cause);
     }
   }
 
@@ -146,6 +149,7 @@ struct Recorder {
     if (turned || before == Health::kUnknown) monitor.since[result.place] = state.clock;
     if (turned && before != Health::kUnknown && result.health == Health::kFailed)
       note_flap(*configured, monitor, result);
+    if (turned && result.health == Health::kFailed) blame(*configured, result.place);
     if (result.health == Health::kHealthy) {
       monitor.evidence.erase(result.place);
       monitor.was_healthy.insert(result.place);
@@ -166,6 +170,13 @@ struct Recorder {
     }
   }
 
+  // What will leave the place for this goes back to it.
+  void blame(const Monitor& configured, PlaceId place) {
+    for (GroupId id : configured.affects) {
+      GroupState* known = group(id);
+      if (known && !known->order && known->activity(place) == Activity::kOnline) known->cause = context.cause;
+    }
+  }
   void tell_monitor(const Monitor& monitor, const MonitorResult& result) {
     static constexpr const char* kWords[] = {"unknown", "healthy again", "warning", "failed"};
     const Severity severity = result.health == Health::kHealthy ? Severity::kInfo : Severity::kWarning;
@@ -449,9 +460,12 @@ struct Recorder {
           name_of(state, confirm.node) + " is not off: its Corosync is in the ring (stop it there)");
     }
     const std::string text = name_of(state, confirm.node) + " is off";
-    say(request, std::nullopt, confirm.node, text);
+    Context caused = context;
+    if (it->second.cause) caused.cause = it->second.cause;  // this ends what began with its loss
+    node_event(effects, Severity::kInfo, EventKind::kOperator, caused.cause, confirm.node,
+               request.operator_name + ": " + text);
     it->second.fences.clear();
-    settle(state, confirm.node, "is off by the word of " + request.operator_name, context, effects);
+    settle(state, confirm.node, "is off by the word of " + request.operator_name, caused, effects);
     answer(request, true, text);
   }
   void ask(const Request& request, const ConfigApply& apply) {
@@ -539,13 +553,24 @@ std::string cannot_apply(const State& state, const Spec& next) {
   return {};
 }
 
+Cause cause_of_loss(NodeId id, const NodeState& node) {
+  // No daemon counts as far by itself.
+  constexpr std::uint64_t kFirst = 1'000'000'000'000;
+  for (const auto& [executor, fence] : node.fences) {
+    if (fence.cause) return fence.cause;
+  }
+  const bool was_to_end = node.suspended || node.leaving || node.standing != Standing::kMember;
+  if (was_to_end && node.cause) return node.cause;
+  return {id, node.incarnation, kFirst + node.version};
+}
+
 void note_loss(State& state, NodeId node, Effects& effects) {
   FailCount& losses = state.nodes.at(node).losses;
   ++losses.count;
   losses.last = state.clock;
   if (losses.count != state.spec->brakes.flaps) return;
   const std::string name = name_of(state, node);
-  node_event(effects, Severity::kAlarm, EventKind::kNode, {}, node,
+  node_event(effects, Severity::kAlarm, EventKind::kNode, state.nodes.at(node).cause, node,
              name + " is unsteady: groups avoid it until it has been here for a while (komainu node resume " +
                  name + " ends that)");
 }

@@ -21,6 +21,11 @@ void record(State& state, const Fact& fact, const Context& context, Effects& eff
 // Why this configuration cannot replace the active one now; empty: it can.
 std::string cannot_apply(const State& state, const Spec& next);
 
+// The cause of what begins with a node falling silent, or being left alone: no fact of its own tells it. All
+// who have the same state name it alike. Where an end was under way (a fence, a leave, a suspension), that
+// stays the cause.
+Cause cause_of_loss(NodeId id, const NodeState& node);
+
 // A member has been lost, or stopped answering: too often, and groups avoid it.
 void note_loss(State& state, NodeId node, Effects& effects);
 

@@ -66,6 +66,8 @@ struct Merge {
   const Gathering& gathering;
   const Succession& succession;
   Effects& effects;
+  NodeSet lost = {};                         // with this view
+  std::map<NodeId, Cause> interrupted = {};  // members: of what they stopped while they were on their own
 
   bool present(NodeId id) const { return gathering.hellos.contains(id); }
 
@@ -142,13 +144,21 @@ struct Merge {
     for (auto& [id, node] : state.nodes) {
       const Standing standing = standing_of(id, node, unknowable, still);
       const Incarnation incarnation = present(id) ? gathering.incarnations.at(id) : node.incarnation;
-      if (standing != node.standing) tell(id, node.standing, standing);
-      if (node.standing == Standing::kMember && !present(id) && !stopped(id, node))
-        note_loss(state, id, effects);
+      const Cause interruption = cause_of_loss(id, node);
+      if (present(id)) interrupted[id] = interruption;
+      if (node.standing == Standing::kMember && !present(id) && !stopped(id, node)) {
+        node.cause = interruption;
+        lost.insert(id);
+      }
+      if (standing != node.standing) tell(id, node, standing);
+      if (lost.contains(id)) note_loss(state, id, effects);
       if (standing != node.standing || incarnation != node.incarnation || node.suspended) {
         ++node.version;
         node.since = state.clock;
-        if (present(id)) node.fence_failures = 0;  // the next fence is another one
+        if (present(id)) {
+          node.fence_failures = 0;  // the next fence is another one
+          node.cause = {};
+        }
       }
       if (incarnation != node.incarnation) node.watchdog.reset();
       node.standing = standing;
@@ -163,14 +173,16 @@ struct Merge {
     }
   }
 
-  void tell(NodeId id, Standing before, Standing now) {
+  void tell(NodeId id, const NodeState& node, Standing now) {
+    const Standing before = node.standing;
     const std::string name = name_of(state, id);
     if (now == Standing::kMember) {
-      node_event(effects, Severity::kInfo, EventKind::kView, {}, id, name + " joined");
+      node_event(effects, Severity::kInfo, EventKind::kView, before == Standing::kLost ? node.cause : Cause{},
+                 id, name + " joined");
     } else if (now == Standing::kLeft) {
-      node_event(effects, Severity::kInfo, EventKind::kView, {}, id, name + " left, running nothing");
+      node_event(effects, Severity::kInfo, EventKind::kView, node.cause, id, name + " left, running nothing");
     } else if (before == Standing::kMember) {
-      node_event(effects, Severity::kAlarm, EventKind::kView, {}, id, name + " is lost");
+      node_event(effects, Severity::kAlarm, EventKind::kView, node.cause, id, name + " is lost");
     }
   }
 
@@ -191,6 +203,11 @@ struct Merge {
         } else {
           group.at[place] = held->second;
         }
+        if (before.activity(place) == Activity::kOnline && group.activity(place) != Activity::kOnline)
+          group.cause = interrupted.at(node);
+      }
+      for (NodeId node : lost) {
+        if (group.at.contains(Spec::place_of(node))) group.cause = state.nodes.at(node).cause;
       }
       if (group.order && !present(group.order->executor) && !applies(Rule::kLostOrderStays)) {
         group.at.erase(group.order->place);
