@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "core/record/record.h"
 #include "core/testing.h"
 #include "core/view/stability.h"
 
@@ -286,6 +287,35 @@ TEST(Establish, CountsTheFailedFencesOfANodeUntilItIsBack) {
   EXPECT_EQ(alone.node(node(2))->fence_failures, 2u);
   const State both = established(alone, gather({{node(1), live(6)}, {node(2), cold(5)}}));
   EXPECT_EQ(both.node(node(2))->fence_failures, 0u);
+}
+
+// A node that yields names the cause in its own log while it is alone; the others name the same.
+TEST(Establish, LaysWhatANodeStoppedOnItsOwnToItsLoss) {
+  Cluster cluster(2);
+  const GroupId web = cluster.group("web").id;
+  cluster.runs(web, node(2));
+  const Cause loss = cause_of_loss(node(2), *cluster.state().node(node(2)));
+  EXPECT_TRUE(loss);
+  const State alone = established(cluster.state(), gather({{node(1), live(6)}}));
+  EXPECT_EQ(alone.node(node(2))->cause, loss);
+  EXPECT_EQ(alone.group(web)->cause, loss);
+  // It comes back at once, having yielded …
+  const State both = established(cluster.state(), gather({{node(1), live(6)}, {node(2), live(6)}}));
+  EXPECT_EQ(both.group(web)->cause, loss);
+  // … and what befalls it later is another story.
+  EXPECT_EQ(both.node(node(2))->cause, Cause{});
+  EXPECT_NE(cause_of_loss(
+                node(2), *established(alone, gather({{node(1), live(7)}, {node(2), live(6)}})).node(node(2))),
+            loss);
+}
+
+TEST(Establish, LaysALossToTheSuspensionThatCameBefore) {
+  Cluster cluster(2);
+  cluster.suspends(node(2));
+  const Cause silence{node(2), Cluster::incarnation(node(2)), 7};
+  cluster.node_state(node(2)).cause = silence;
+  const State alone = established(cluster.state(), gather({{node(1), live(6)}}));
+  EXPECT_EQ(alone.node(node(2))->cause, silence);
 }
 
 }  // namespace
