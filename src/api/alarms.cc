@@ -3,8 +3,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <map>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "api/documents/sentences.h"
 #include "api/documents/words.h"
@@ -22,7 +24,16 @@ void say(Alarms& alarms, Severity severity, std::string text, std::string help =
   alarms.push_back({severity, std::move(text), std::move(help)});
 }
 
-void about_view(Alarms& alarms, const Status& status) {
+// What came of the groups of a node that has no quorum.
+std::string_view without_quorum(const Status& status, core::NoQuorum on_no_quorum) {
+  if (on_no_quorum == core::NoQuorum::kFreeze)
+    return "its groups are frozen: what runs here runs on, nothing is started or moved";
+  const auto self = std::ranges::find(status.nodes, true, &NodeView::self);
+  return self == status.nodes.end() || self->groups.empty() ? "its groups have been stopped"
+                                                            : "it stops its groups and starts none";
+}
+
+void about_view(Alarms& alarms, const Status& status, core::NoQuorum on_no_quorum) {
   if (status.established()) {
     if (status.cold)
       say(alarms, Severity::kInfo, "cold start: waiting for absent nodes before groups are started",
@@ -34,9 +45,9 @@ void about_view(Alarms& alarms, const Status& status) {
         fmt::format("{} is joining the cluster: nothing starts here yet", status.self));
   else
     say(alarms, Severity::kAlarm,
-        fmt::format("{} has no quorum: it stops its groups and starts none", status.self),
-        "check the network to the other nodes and that Corosync runs there (`corosync-cfgtool -s`); what is "
-        "shown below is what was known last");
+        fmt::format("{} has no quorum: {}", status.self, without_quorum(status, on_no_quorum)),
+        "check that Corosync runs here and on the other nodes, and the network between them "
+        "(`corosync-cfgtool -s`); what is shown of the others is what was known last");
 }
 
 // A dead link has two ends and is told once, at the first.
@@ -50,18 +61,29 @@ void about_links(Alarms& alarms, const Status& status, const NodeView& node) {
     }
 }
 
+// The cluster believes no word that a node is off whose Corosync answers.
+std::string what_settles(const NodeView& node) {
+  if (node.corosync) return fmt::format("on {}: `systemctl status komainud`", node.name);
+  return fmt::format("make sure that it is off, then `komainu fence confirm {}`", node.name);
+}
+
 void about_nodes(Alarms& alarms, const Status& status) {
   for (const NodeView& node : status.nodes) {
     const bool absent = node.standing == Standing::kUnknown || node.standing == Standing::kLost;
     if (absent)
-      say(alarms, Severity::kAlarm, fmt::format("node {}: {}", node.name, node.reason),
-          fmt::format("if it is surely off and stays off: `komainu fence confirm {}`", node.name));
+      say(alarms, Severity::kAlarm, fmt::format("node {}: {}", node.name, node.reason), what_settles(node));
+    if (node.standing == Standing::kSettled || node.standing == Standing::kLeft)
+      say(alarms, Severity::kWarning,
+          node.standing == Standing::kLeft
+              ? fmt::format("node {} takes no part: its daemon was stopped", node.name)
+              : fmt::format("node {} takes no part: it surely runs nothing", node.name),
+          node.corosync ? fmt::format("on {}: `systemctl start komainud`", node.name)
+                        : "switch it on: it joins by itself");
     if (node.verdict == core::Verdict::kIsolated)
       say(alarms, Severity::kWarning, fmt::format("node {} is isolated: it {}", node.name, node.reason));
     if (absent && node.fence_failures > 0)
       say(alarms, Severity::kAlarm, fmt::format("fencing {} failed {} times", node.name, node.fence_failures),
-          fmt::format("see `komainu events`; switch it off by hand, then `komainu fence confirm {}`",
-                      node.name));
+          node.corosync ? "`komainu events` says why" : "`komainu events` says why; " + what_settles(node));
     if (node.suspended)
       say(alarms, Severity::kWarning,
           fmt::format("node {} is suspended: it has stopped acknowledging", node.name));
@@ -82,15 +104,19 @@ bool twice(const GroupView& group) {
          }) > 1;
 }
 
-void about_group(Alarms& alarms, const GroupView& group) {
-  if (twice(group))
-    say(alarms, Severity::kAlarm, fmt::format("group {} is active twice: {}", group.name, where(group)));
+void about_stopping(Alarms& alarms, const GroupView& group) {
   for (const ActivityView& at : group.at)
-    if (at.activity == Activity::kUnsafe)
+    if (at.activity == Activity::kUnsafe && !at.last_known)
       say(alarms, Severity::kAlarm,
           fmt::format("group {} could not be stopped on {}; it starts nowhere else until that node is fenced",
                       group.name, at.node),
           fmt::format("see `komainu explain {}` and `komainu fence status`", group.name));
+}
+
+void about_group(Alarms& alarms, const GroupView& group) {
+  if (twice(group))
+    say(alarms, Severity::kAlarm, fmt::format("group {} is active twice: {}", group.name, where(group)));
+  about_stopping(alarms, group);
   if (group.at.size() == 1 && group.at[0].absent)
     say(alarms, Severity::kAlarm,
         fmt::format("group {} was {}: it starts elsewhere once that node is settled", group.name,
@@ -106,8 +132,20 @@ void about_group(Alarms& alarms, const GroupView& group) {
         fmt::format("`komainu explain {}` says why", group.name));
 }
 
+// One warning for all groups with the same reason: with one node of two they are all of them.
+void about_spares(Alarms& alarms, const Status& status) {
+  std::map<std::string, std::vector<std::string>> alone;
+  for (const GroupView& group : status.groups)
+    if (!group.nowhere_else.empty()) alone[group.nowhere_else].push_back(group.name);
+  for (const auto& [why, groups] : alone)
+    say(alarms, Severity::kWarning, fmt::format("{} can run nowhere else: {}", list(groups), why));
+}
+
 void about_monitor(Alarms& alarms, const Status& status, const MonitorView& monitor) {
-  if (monitor.suspended) return;
+  if (monitor.suspended)
+    return say(alarms, Severity::kWarning,
+               fmt::format("monitor {} is suspended: nothing is done about what it finds", monitor.name),
+               fmt::format("`komainu monitor resume {}` ends that", monitor.name));
   auto failed = std::ranges::count_if(
       monitor.at, [](const HealthView& at) { return at.health == core::Health::kFailed; });
   auto members = std::ranges::count_if(
@@ -127,9 +165,13 @@ void about_monitor(Alarms& alarms, const Status& status, const MonitorView& moni
 
 }  // namespace
 
-std::vector<AlarmView> alarms(const Status& status, const FenceStatus& fencing) {
+std::vector<AlarmView> alarms(const Status& status, const FenceStatus& fencing, core::NoQuorum on_no_quorum) {
   Alarms alarms;
-  about_view(alarms, status);
+  about_view(alarms, status, on_no_quorum);
+  if (!status.established()) {
+    for (const GroupView& group : status.groups) about_stopping(alarms, group);
+    return alarms;
+  }
   about_nodes(alarms, status);
   if (fencing.brake_used >= fencing.brake_fences && !fencing.levels.empty())
     say(alarms, Severity::kAlarm,
@@ -138,6 +180,7 @@ std::vector<AlarmView> alarms(const Status& status, const FenceStatus& fencing) 
         "find out why nodes fail; a node that is surely off can be confirmed by hand: `komainu fence confirm "
         "NODE`");
   for (const GroupView& group : status.groups) about_group(alarms, group);
+  about_spares(alarms, status);
   for (const MonitorView& monitor : status.monitors) about_monitor(alarms, status, monitor);
   std::ranges::stable_sort(alarms, std::greater<>(), &AlarmView::severity);
   return alarms;

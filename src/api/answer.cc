@@ -61,12 +61,12 @@ struct Answerer {
 
   Outcome operator()(const GetStatus&) const { return ok(status(state, backend.position())); }
   Outcome operator()(const GetNames&) const { return ok(names(spec)); }
-  Outcome operator()(const GetFenceStatus&) const { return ok(fence_status(state)); }
+  Outcome operator()(const GetFenceStatus&) const { return ok(fence_status(state, backend.position())); }
   Outcome operator()(const GetEvents& call) const { return call; }
   Outcome operator()(const GetGroup& call) const {
     const core::Group* group = find(spec.groups, call.name);
     if (!group) return unknown("group", call.name, spec.groups);
-    return ok(group_view(state, *group));
+    return ok(group_view(state, backend.position(), *group));
   }
   Outcome operator()(const GetNode& call) const {
     const core::Node* node = find(spec.nodes, call.name);
@@ -76,7 +76,7 @@ struct Answerer {
   Outcome operator()(const GetExplanation& call) const {
     const core::Group* group = find(spec.groups, call.group);
     if (!group) return unknown("group", call.group, spec.groups);
-    return ok(explain(state, backend.events().all(), *group));
+    return ok(explain(state, backend.position(), backend.events().all(), *group));
   }
   Outcome operator()(const GetConfig&) const {
     ConfigDocument document{.version = spec.version, .text = spec.source};

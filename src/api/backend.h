@@ -6,6 +6,7 @@
 #include <expected>
 #include <functional>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <tuple>
@@ -29,6 +30,10 @@ struct Position {
   bool quorate = false;
   NodeSet responsive;          // established members that are not suspended
   std::uint64_t position = 0;  // applied messages of this view
+  // What may run here, as this node's own executor knows: the truth also outside a view. Unset: not told.
+  std::optional<std::map<GroupId, core::Activity>> holds = std::nullopt;
+
+  bool established() const { return phase == core::Phase::kEstablished; }
 };
 
 // One mistake in a configuration, as src/config reports it.

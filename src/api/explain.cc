@@ -1,7 +1,5 @@
 #include "api/explain.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <ranges>
 
@@ -41,13 +39,14 @@ std::vector<PlacementView> placement(const core::State& state, GroupId group) {
   return views;
 }
 
-Explanation explain(const core::State& state, const std::deque<StampedEvent>& events,
-                    const core::Group& group) {
-  Explanation made{.group = group_view(state, group)};
-  made.summary = fmt::format("{} is {}", group.name, where(made.group));
+Explanation explain(const core::State& state, const Position& position,
+                    const std::deque<StampedEvent>& events, const core::Group& group) {
+  Explanation made{.group = group_view(state, position, group)};
+  made.summary = sentence(group.name, made.group);
   const core::GroupState* known = state.group(group.id);
   made.chain = last_chain(*state.spec, events, group.id, known ? known->cause : core::Cause{});
-  made.placement = placement(state, group.id);
+  // Outside a view it is not known who could take it.
+  if (position.established()) made.placement = placement(state, group.id);
   return made;
 }
 

@@ -4,6 +4,7 @@
 #include <deque>
 #include <vector>
 
+#include "api/backend.h"
 #include "api/documents/model.h"
 #include "api/event_log.h"
 #include "core/state.h"
@@ -19,7 +20,7 @@ std::vector<EventView> last_chain(const core::Spec& spec, const std::deque<Stamp
 // What speaks for and against every place, best first: the planner's own comparison.
 std::vector<PlacementView> placement(const core::State& state, GroupId group);
 
-Explanation explain(const core::State& state, const std::deque<StampedEvent>& events,
-                    const core::Group& group);
+Explanation explain(const core::State& state, const Position& position,
+                    const std::deque<StampedEvent>& events, const core::Group& group);
 
 }  // namespace komainu::api

@@ -4,11 +4,14 @@
 
 #include <algorithm>
 #include <chrono>
+#include <map>
 #include <utility>
+#include <variant>
 
 #include "api/alarms.h"
 #include "api/documents/sentences.h"
 #include "core/judge/judge.h"
+#include "core/plan/placement.h"
 
 namespace komainu::api {
 namespace {
@@ -58,6 +61,18 @@ std::vector<FenceView> open_fences(const core::State& state, const core::NodeSta
   return views;
 }
 
+// Where the group is active. Outside a view the cluster records nothing: there this node's own rows are as
+// its executor says.
+std::map<PlaceId, core::Activity> activities(const Position& position, GroupId id,
+                                             const core::GroupState& group) {
+  std::map<PlaceId, core::Activity> at(group.at.begin(), group.at.end());
+  if (position.established() || !position.holds) return at;
+  const PlaceId here = core::Spec::place_of(position.self);
+  at.erase(here);
+  if (auto held = position.holds->find(id); held != position.holds->end()) at[here] = held->second;
+  return at;
+}
+
 // What the verdict's row of the evidence table leaves open: which groups, which monitors, which links.
 std::string reason(const core::State& state, const core::Node& node, const core::NodeState& known,
                    const NodeView& view, const core::Row& judged) {
@@ -80,6 +95,22 @@ std::string reason(const core::State& state, const core::Node& node, const core:
   return parts.empty() ? std::string(judged.text) : list(parts);
 }
 
+// Why no other place could take a group that is online: "guest2 (drained)". Empty: one could, or the
+// configuration allows no other.
+std::string nowhere_else(const core::State& state, GroupId group, PlaceId online) {
+  std::vector<std::string> others;
+  for (const core::Candidate& candidate : core::explain_placement(state, group)) {
+    if (candidate.place == online) continue;
+    if (!candidate.obstacle) return {};
+    if (candidate.obstacle->kind == core::Obstacle::Kind::kNotAllowed) continue;
+    const std::string name = name_of(*state.spec, candidate.place);
+    constexpr std::string_view kNo = ": no: ";
+    others.push_back(
+        fmt::format("{} ({})", name, core::to_text(*state.spec, candidate).substr(name.size() + kNo.size())));
+  }
+  return list(others);
+}
+
 std::string view_text(const core::ViewId& view) {
   return fmt::format("{}.{}.{}", view.ring.leader, view.ring.seq, view.round);
 }
@@ -100,7 +131,10 @@ std::string_view version() {
 }
 
 NodeView node_view(const core::State& state, const Position& position, const core::Node& node) {
-  NodeView view{.name = node.name, .self = node.id == position.self, .links = links(state, node)};
+  NodeView view{.name = node.name,
+                .self = node.id == position.self,
+                .last_known = !position.established(),
+                .links = links(state, node)};
   const core::NodeState* known = state.node(node.id);
   if (!known) {
     view.reason = "not known to the cluster yet";
@@ -116,16 +150,22 @@ NodeView node_view(const core::State& state, const Position& position, const cor
   view.watchdog = known->watchdog;
   view.guarded = state.spec->guarded_by(known->watchdog);
   for (const auto& [id, group] : state.groups)
-    if (group.at.contains(core::Spec::place_of(node.id))) view.groups.push_back(name_of(*state.spec, id));
+    if (activities(position, id, group).contains(core::Spec::place_of(node.id)))
+      view.groups.push_back(name_of(*state.spec, id));
+  if (view.self && view.last_known) {
+    view.verdict = core::Verdict::kUnknown;
+    view.reason = position.quorate ? "joining the cluster" : "no quorum";
+    return view;
+  }
   const core::Row& judged = core::judge(state, core::Spec::place_of(node.id));
   view.verdict = judged.verdict;
   view.reason = reason(state, node, *known, view, judged);
   return view;
 }
 
-GroupView group_view(const core::State& state, const core::Group& group) {
+GroupView group_view(const core::State& state, const Position& position, const core::Group& group) {
   const core::Spec& spec = *state.spec;
-  GroupView view{.name = group.name, .autostart = group.autostart};
+  GroupView view{.name = group.name, .autostart = group.autostart, .last_known = !position.established()};
   for (const core::Resource& resource : group.resources) {
     view.resources.push_back({resource.name, resource.type, 0});
     view.start_limit += resource.start_timeout;
@@ -138,11 +178,16 @@ GroupView group_view(const core::State& state, const core::Group& group) {
   view.version = known->version;
   view.wish = known->intent.wish;
   if (known->intent.move_to) view.move_to = name_of(spec, *known->intent.move_to);
-  for (const auto& [place, activity] : known->at) {
+  for (const auto& [place, activity] : activities(position, group.id, *known)) {
     const core::NodeState* on = state.node(core::Spec::node_of(place));
-    view.at.push_back({name_of(spec, place), activity, !on || on->standing != core::Standing::kMember});
+    const bool absent = !on || on->standing != core::Standing::kMember;
+    const bool certain = view.last_known && position.holds && core::Spec::node_of(place) == position.self;
+    view.at.push_back({name_of(spec, place), activity, absent && !certain, view.last_known && !certain});
   }
-  for (PlaceId place : state.may_run(group.id)) view.may_run.push_back(name_of(spec, place));
+  const bool stopped_here = view.last_known && position.holds && !position.holds->contains(group.id);
+  for (PlaceId place : state.may_run(group.id))
+    if (!stopped_here || core::Spec::node_of(place) != position.self)
+      view.may_run.push_back(name_of(spec, place));
   if (known->order)
     view.order = OrderView{known->order->kind, name_of(spec, known->order->place),
                            known->order->kind == core::OrderKind::kRestart
@@ -154,6 +199,8 @@ GroupView group_view(const core::State& state, const core::Group& group) {
         known->trouble->monitor ? std::optional(name_of(spec, *known->trouble->monitor)) : std::nullopt,
         known->trouble->evidence};
   view.given_up = known->given_up;
+  if (const auto online = known->online(); online && !view.last_known && view.online())
+    view.nowhere_else = nowhere_else(state, group.id, *online);
   view.failovers = known->failovers.count;
   for (const auto& [place, failures] : known->failed_at)
     if (failures.count > 0) view.failed_at.push_back({name_of(spec, place), failures.count});
@@ -182,7 +229,7 @@ MonitorView monitor_view(const core::State& state, const core::Monitor& monitor)
   return view;
 }
 
-FenceStatus fence_status(const core::State& state) {
+FenceStatus fence_status(const core::State& state, const Position& position) {
   const core::Spec& spec = *state.spec;
   FenceStatus status{.brake_fences = spec.brakes.fences,
                      .brake_window = spec.brakes.window,
@@ -190,18 +237,23 @@ FenceStatus fence_status(const core::State& state) {
   for (const core::FenceLevel& level : spec.fencing) {
     FenceLevelView& view = status.levels.emplace_back();
     for (const core::FenceDevice& device : level.devices) {
-      FenceDeviceView& of = view.devices.emplace_back(FenceDeviceView{device.type, {}});
+      FenceDeviceView& of = view.devices.emplace_back(FenceDeviceView{.type = device.type});
+      if (auto agent = device.params.find("agent"); agent != device.params.end())
+        if (const auto* name = std::get_if<std::string>(&agent->second)) of.agent = *name;
       for (NodeId target : device.targets) of.targets.push_back(name_of(spec, target));
     }
   }
   for (const auto& [id, node] : spec.nodes) {
-    FenceTargetView& view = status.nodes.emplace_back(FenceTargetView{.node = node.name});
+    FenceTargetView& view =
+        status.nodes.emplace_back(FenceTargetView{.node = node.name, .last_known = !position.established()});
     const core::NodeState* known = state.node(id);
     if (!known) continue;
     view.standing = known->standing;
     view.open = open_fences(state, *known);
     view.failures = known->fence_failures;
-    view.needed = known->standing == core::Standing::kUnknown || known->standing == core::Standing::kLost;
+    view.corosync = known->ring_member;
+    view.needed = position.established() && id != position.self &&
+                  (known->standing == core::Standing::kUnknown || known->standing == core::Standing::kLost);
   }
   return status;
 }
@@ -245,9 +297,9 @@ Status status(const core::State& state, const Position& position) {
               .cold = state.cold};
   if (state.pending_spec) made.pending_config_version = state.pending_spec->spec->version;
   for (const auto& [id, node] : spec.nodes) made.nodes.push_back(node_view(state, position, node));
-  for (const auto& [id, group] : spec.groups) made.groups.push_back(group_view(state, group));
+  for (const auto& [id, group] : spec.groups) made.groups.push_back(group_view(state, position, group));
   for (const auto& [id, monitor] : spec.monitors) made.monitors.push_back(monitor_view(state, monitor));
-  made.alarms = alarms(made, fence_status(state));
+  made.alarms = alarms(made, fence_status(state, position), spec.quorum.on_no_quorum);
   return made;
 }
 

@@ -15,10 +15,10 @@ namespace komainu::api {
 std::string_view version();
 
 Status status(const core::State& state, const Position& position);
-GroupView group_view(const core::State& state, const core::Group& group);
+GroupView group_view(const core::State& state, const Position& position, const core::Group& group);
 NodeView node_view(const core::State& state, const Position& position, const core::Node& node);
 MonitorView monitor_view(const core::State& state, const core::Monitor& monitor);
-FenceStatus fence_status(const core::State& state);
+FenceStatus fence_status(const core::State& state, const Position& position);
 Names names(const core::Spec& spec);
 EventView event_view(const core::Spec& spec, const StampedEvent& event);
 

@@ -23,7 +23,7 @@ using ::testing::Field;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 
-constexpr Position kEstablished{.self = node(1), .phase = core::Phase::kEstablished, .quorate = true};
+const Position kEstablished{.self = node(1), .phase = core::Phase::kEstablished, .quorate = true};
 
 auto says(Severity severity, const std::string& text) {
   return AllOf(Field(&AlarmView::severity, severity), Field(&AlarmView::text, HasSubstr(text)));
@@ -142,8 +142,76 @@ TEST(Status, AlarmsAboutDoubleActivationAndAboutAGroupThatWasGivenUp) {
 
 TEST(Status, SaysThatANodeWithoutQuorumActsNoMore) {
   Cluster cluster(2);
-  Status shown = status(cluster.state(), {.self = node(1), .phase = core::Phase::kOut});
-  EXPECT_THAT(shown.alarms, Contains(says(Severity::kAlarm, "node1 has no quorum")));
+  Position out{.self = node(1), .phase = core::Phase::kOut, .holds = std::map<GroupId, Activity>{}};
+  const auto says_of_its_groups = [&](const std::string& text) {
+    return ElementsAre(says(Severity::kAlarm, "node1 has no quorum: " + text));
+  };
+  const core::Group& db = cluster.group("db");
+  EXPECT_THAT(status(cluster.state(), out).alarms, says_of_its_groups("its groups have been stopped"));
+  out.holds->emplace(db.id, Activity::kStopping);
+  EXPECT_THAT(status(cluster.state(), out).alarms, says_of_its_groups("it stops its groups and starts none"));
+  cluster.spec.quorum.on_no_quorum = core::NoQuorum::kFreeze;
+  EXPECT_THAT(status(cluster.state(), out).alarms, says_of_its_groups("its groups are frozen"));
+}
+
+TEST(Status, KnowsOutsideAViewOnlyWhatRunsOnItsOwnNode) {
+  Cluster cluster(2);
+  const core::Group& db = cluster.group("db");
+  const core::Group& web = cluster.group("web");
+  const core::Group& mail = cluster.group("mail");
+  cluster.runs(db.id, node(1));
+  cluster.runs(web.id, node(2));
+  cluster.loses(node(2));
+  Position out{.self = node(1),
+               .phase = core::Phase::kOut,
+               .holds = std::map<GroupId, Activity>{{mail.id, Activity::kUnsafe}}};
+  Status shown = status(cluster.state(), out);
+  EXPECT_EQ(where(shown.groups[0]), "not running here");
+  EXPECT_EQ(where(shown.groups[1]), "online on node2 (last known)");
+  EXPECT_EQ(where(shown.groups[2]), "unsafe on node1 (it could not be stopped)");
+  EXPECT_EQ(shown.groups[1].online(), nullptr);
+  EXPECT_THAT(shown.groups[0].may_run, IsEmpty());
+  EXPECT_THAT(shown.nodes[0].groups, ElementsAre("mail"));
+  EXPECT_EQ(shown.nodes[0].reason, "no quorum");
+  EXPECT_TRUE(shown.nodes[1].last_known);
+  EXPECT_THAT(shown.alarms, ElementsAre(says(Severity::kAlarm, "node1 has no quorum"),
+                                        says(Severity::kAlarm, "group mail could not be stopped on node1")));
+  EXPECT_THAT(explain(cluster.state(), out, {}, db).placement, IsEmpty());
+  out.holds.reset();
+  EXPECT_EQ(where(status(cluster.state(), out).groups[0]), "online on node1 (last known)");
+}
+
+TEST(Status, WarnsOfWhatIsMissingToAnotherFailover) {
+  Cluster cluster(2);
+  const core::Group& db = cluster.group("db");
+  const core::Group& web = cluster.group("web");
+  core::Group& here = cluster.group("here", {node(1)});
+  here.strictness = core::Strictness::kPreferredOnly;
+  for (GroupId group : {db.id, web.id, here.id}) cluster.runs(group, node(1));
+  EXPECT_THAT(status(cluster.state(), kEstablished).alarms, IsEmpty());
+  const core::Monitor& lan = cluster.monitor("lan", {});
+  cluster.edit().monitors[lan.id].suspended = true;
+  cluster.stands(node(2), Standing::kSettled);
+  EXPECT_THAT(status(cluster.state(), kEstablished).alarms,
+              ElementsAre(says(Severity::kWarning, "node node2 takes no part: it surely runs nothing"),
+                          says(Severity::kWarning, "db and web can run nowhere else: node2 ("),
+                          says(Severity::kWarning, "monitor lan is suspended")));
+  cluster.stands(node(2), Standing::kMember);
+  cluster.has_duty(node(2), core::Duty::kDrained);
+  EXPECT_THAT(status(cluster.state(), kEstablished).alarms,
+              Contains(says(Severity::kWarning, "db and web can run nowhere else: node2 (drained)")));
+}
+
+TEST(FencingStatus, AsksForNothingOutsideAViewAndNeverAboutTheNodeItself) {
+  Cluster cluster(2);
+  cluster.stands(node(1), Standing::kUnknown);
+  cluster.stands(node(2), Standing::kUnknown);
+  for (const FenceTargetView& target :
+       fence_status(cluster.state(), {.self = node(1), .phase = core::Phase::kSyncing}).nodes)
+    EXPECT_TRUE(target.last_known && !target.needed) << target.node;
+  const FenceStatus shown = fence_status(cluster.state(), kEstablished);
+  EXPECT_FALSE(shown.nodes[0].needed);
+  EXPECT_TRUE(shown.nodes[1].needed);
 }
 
 TEST(Status, ShowsAnOrderInFlightAndWhatAnOperatorWants) {
@@ -151,12 +219,12 @@ TEST(Status, ShowsAnOrderInFlightAndWhatAnOperatorWants) {
   const core::Group& db = cluster.group("db");
   cluster.has_order(db.id, node(2), core::OrderKind::kRestart);
   cluster.group_state(db.id).intent.move_to = core::testing::place(2);
-  GroupView shown = group_view(cluster.state(), db);
+  GroupView shown = group_view(cluster.state(), kEstablished, db);
   EXPECT_EQ(where(shown), "restarting service on node2");
   EXPECT_EQ(shown.move_to, "node2");
   cluster.group_state(db.id) = {};
   cluster.group_state(db.id).intent.wish = core::Intent::Wish::kStop;
-  EXPECT_EQ(where(group_view(cluster.state(), db)), "stopped by the operator");
+  EXPECT_EQ(where(group_view(cluster.state(), kEstablished, db)), "stopped by the operator");
 }
 
 TEST(Status, SurvivesTheWayThroughJson) {

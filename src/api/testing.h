@@ -24,8 +24,8 @@ class Daemon : public Backend {
       : all_(all), replica({.self = id, .incarnation = incarnation}, std::move(spec), core::Durable{}) {}
 
   Position position() const override {
-    return {replica.self(),    replica.incarnation(), replica.phase(),   replica.view(),
-            replica.quorate(), replica.responsive(),  replica.position()};
+    return {replica.self(),    replica.incarnation(), replica.phase(),    replica.view(),
+            replica.quorate(), replica.responsive(),  replica.position(), replica.holds()};
   }
   const core::State& state() const override { return replica.state(); }
   EventLog& events() override { return log; }

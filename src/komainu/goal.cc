@@ -12,10 +12,12 @@ namespace {
 using core::Activity;
 
 Judgement is(Progress progress, const api::Explanation& now) {
-  return {progress, fmt::format("{} is {}", now.group.name, api::where(now.group))};
+  return {progress, api::sentence(now.group.name, now.group)};
 }
 
+// Unknown while the node that is asked is in no view: no reason to give up.
 bool has_place(const api::Explanation& now, const std::string& except = {}) {
+  if (now.placement.empty()) return true;
   return std::ranges::any_of(now.placement,
                              [&](const auto& place) { return place.eligible && place.node != except; });
 }

@@ -53,7 +53,8 @@ struct NodeView {
   bool corosync = false;  // its Corosync is in the ring although its daemon may not be
   core::Duty duty = core::Duty::kActive;
   core::Verdict verdict = core::Verdict::kUnknown;
-  std::string reason;  // of the verdict: the one sentence that matters most
+  std::string reason;       // of the verdict: the one sentence that matters most
+  bool last_known = false;  // the node that was asked is in no view: this may be otherwise by now
   std::vector<LinkView> links;
   std::vector<FenceView> fences;  // open
   std::uint32_t fence_failures = 0;
@@ -71,6 +72,7 @@ struct NodeView {
     io("duty", self.duty);
     io("verdict", self.verdict);
     io("reason", self.reason);
+    io("last_known", self.last_known);
     io("links", self.links);
     io("fences", self.fences);
     io("fence_failures", self.fence_failures);
@@ -83,12 +85,14 @@ struct NodeView {
 struct ActivityView {
   std::string node;
   core::Activity activity = core::Activity::kUnknown;
-  bool absent = false;  // the node is no member: this is what was known last
+  bool absent = false;      // the node is no member: this is what was known last
+  bool last_known = false;  // the node that was asked is in no view: this may be otherwise by now
   template <class Self, class Io>
   static void fields(Self& self, Io& io) {
     io("node", self.node);
     io("activity", self.activity);
     io("absent", self.absent);
+    io("last_known", self.last_known);
   }
 };
 
@@ -151,10 +155,13 @@ struct GroupView {
   std::optional<OrderView> order;    // in flight
   std::optional<TroubleView> trouble;
   bool given_up = false;
+  bool last_known = false;  // the node that was asked is in no view: only what is active there is certain
   std::uint32_t failovers = 0;
   std::vector<FailureView> failed_at;
   std::vector<ResourceView> resources;
   std::vector<std::string> prefer;
+  std::string
+      nowhere_else;  // online, and no other node could take it: why; empty: one could, or it is not online
   Duration start_limit{0};  // the sum of the resources' start timeouts
   Duration stop_limit{0};
   template <class Self, class Io>
@@ -169,18 +176,20 @@ struct GroupView {
     io("order", self.order);
     io("trouble", self.trouble);
     io("given_up", self.given_up);
+    io("last_known", self.last_known);
     io("failovers", self.failovers);
     io("failed_at", self.failed_at);
     io("resources", self.resources);
     io("prefer", self.prefer);
+    io("nowhere_else", self.nowhere_else);
     io("start_limit_us", self.start_limit);
     io("stop_limit_us", self.stop_limit);
   }
 
   // Where it is online and nowhere else; null: it is not.
   const std::string* online() const {
-    return at.size() == 1 && at[0].activity == core::Activity::kOnline && !at[0].absent ? &at[0].node
-                                                                                        : nullptr;
+    const bool here = at.size() == 1 && at[0].activity == core::Activity::kOnline && !at[0].absent;
+    return here && !at[0].last_known ? &at[0].node : nullptr;
   }
 };
 
@@ -326,10 +335,12 @@ struct Explanation {
 
 struct FenceDeviceView {
   std::string type;
+  std::string agent;                 // of type "agent": which
   std::vector<std::string> targets;  // empty: every node
   template <class Self, class Io>
   static void fields(Self& self, Io& io) {
     io("type", self.type);
+    io("agent", self.agent);
     io("targets", self.targets);
   }
 };
@@ -348,6 +359,8 @@ struct FenceTargetView {
   std::vector<FenceView> open;
   std::uint32_t failures = 0;  // in a row
   bool needed = false;         // absent, and not known to run nothing
+  bool corosync = false;       // its Corosync is in the ring although its daemon may not be
+  bool last_known = false;     // the node that was asked is in no view: this may be otherwise by now
   template <class Self, class Io>
   static void fields(Self& self, Io& io) {
     io("node", self.node);
@@ -355,6 +368,8 @@ struct FenceTargetView {
     io("open", self.open);
     io("failures", self.failures);
     io("needed", self.needed);
+    io("corosync", self.corosync);
+    io("last_known", self.last_known);
   }
 };
 

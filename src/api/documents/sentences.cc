@@ -2,13 +2,16 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "api/documents/words.h"
 
 namespace komainu::api {
 namespace {
 
 std::string doing(const GroupView& group, const ActivityView& at) {
-  if (at.absent) return fmt::format("{} on {} when that was lost", word(at.activity), at.node);
+  if (at.last_known) return fmt::format("{} on {} (last known)", word(at.activity), at.node);
+  if (at.absent) return fmt::format("last seen {} on {}, which is lost", word(at.activity), at.node);
   switch (at.activity) {
     case core::Activity::kUnknown:
       return fmt::format("not looked at yet on {}", at.node);
@@ -50,6 +53,7 @@ std::string where(const GroupView& group) {
   std::vector<std::string> parts;
   for (const ActivityView& at : group.at) parts.push_back(doing(group, at));
   if (!parts.empty()) return list(parts);
+  if (group.last_known) return "not running here";
   if (group.order && group.order->kind == core::OrderKind::kStart)
     return fmt::format("about to start on {}", group.order->node);
   if (group.given_up) return "stopped for good after repeated failures";
@@ -57,6 +61,11 @@ std::string where(const GroupView& group) {
   if (!wanted(group)) return "stopped";
   if (!group.may_run.empty()) return fmt::format("held back: it may be running on {}", list(group.may_run));
   return "stopped, though it should run";
+}
+
+std::string sentence(std::string_view subject, const GroupView& group) {
+  const bool past = !group.at.empty() && std::ranges::all_of(group.at, &ActivityView::absent);
+  return fmt::format("{} {} {}", subject, past ? "was" : "is", where(group));
 }
 
 }  // namespace komainu::api

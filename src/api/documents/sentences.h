@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 
 #include "api/documents/model.h"
 
@@ -9,6 +10,9 @@ namespace komainu::api {
 
 // "online on guest1", "starting on guest2", "stopped by the operator" …
 std::string where(const GroupView& group);
+
+// "web is online on guest1", "it was last seen online on guest2, which is lost"
+std::string sentence(std::string_view subject, const GroupView& group);
 
 // Does its configuration and the operator's word want it to run?
 bool wanted(const GroupView& group);

@@ -82,6 +82,7 @@ Exit show_events(const Session& session, bool follow, std::optional<std::size_t>
     if (last && past.size() > *last) past.pop_front();
   }
   for (const api::EventView& event : past) say(session, event);
+  if (number == 0) session.err << "no events since this daemon started; `komainu replay` goes further back\n";
   if (!follow) return Exit::kDone;
   session.out.flush();
   events = api::EventStream::open(session.client(), number, true);

@@ -18,8 +18,9 @@ using core::Activity;
 using core::Health;
 using core::testing::node;
 using ::testing::HasSubstr;
+using ::testing::Not;
 
-constexpr api::Position kSeenByFirst{
+const api::Position kSeenByFirst{
     .self = node(1), .phase = core::Phase::kEstablished, .view = {{1, 24}, 0}, .quorate = true};
 
 class Screen : public ::testing::Test {
@@ -86,7 +87,7 @@ TEST_F(Screen, ShowsANodeThatIsLostAndWhatItHoldsBack) {
   cluster_.loses(node(2));
   cluster_.node_state(node(2)).fence_failures = 2;
   cluster_.monitor("storage", {});
-  EXPECT_EQ(screen(), R"(orders: 3 alarms
+  EXPECT_EQ(screen(), R"(orders: 3 alarms, 1 warning
 1 of 2 nodes present, quorum, view 1.24.0, configuration 3; seen by guest1
 
 NODES
@@ -94,19 +95,48 @@ NODES
   guest2    absent    -          unknown: absent; it may run billing
 
 GROUPS
-  orders-db  online on guest1                     disk → address → postgres
-  billing    online on guest2 when that was lost  service
+  orders-db  online on guest1                           disk → address → postgres
+  billing    last seen online on guest2, which is lost  service
 
 MONITORS: 2 healthy, 1 not heard of yet
 
 ALARMS
   alarm: node guest2: absent; it may run billing
-    if it is surely off and stays off: `komainu fence confirm guest2`
+    make sure that it is off, then `komainu fence confirm guest2`
   alarm: fencing guest2 failed 2 times
-    see `komainu events`; switch it off by hand, then `komainu fence confirm guest2`
-  alarm: group billing was online on guest2 when that was lost: it starts elsewhere once that node is settled
+    `komainu events` says why; make sure that it is off, then `komainu fence confirm guest2`
+  alarm: group billing was last seen online on guest2, which is lost: it starts elsewhere once that node is settled
     `komainu explain billing` and `komainu fence status` say what it waits for
+  warning: orders-db can run nowhere else: guest2 (not a member at present)
 )");
+}
+
+TEST_F(Screen, ShowsOutsideAViewWhatIsCertainAndDimmedWhatWasKnownLast) {
+  const api::Position out{.self = node(1),
+                          .phase = core::Phase::kOut,
+                          .view = {{1, 24}, 0},
+                          .holds = std::map<GroupId, Activity>{}};
+  EXPECT_EQ(render_status(api::status(cluster_.state(), out), {}), R"(orders: 1 alarm
+no quorum (out), view 1.24.0, configuration 3; seen by guest1
+
+NODES
+  guest1 *  in no view    -          unknown: no quorum
+  guest2    member        2/2 links  healthy (last known)
+
+GROUPS
+  orders-db  not running here               disk → address → postgres
+  billing    online on guest2 (last known)  service
+
+MONITORS: 2 healthy (last known)
+
+ALARMS
+  alarm: guest1 has no quorum: its groups have been stopped
+    check that Corosync runs here and on the other nodes, and the network between them (`corosync-cfgtool -s`); what is shown of the others is what was known last
+)");
+  const std::string coloured =
+      render_status(api::status(cluster_.state(), out), {.colour = true, .width = 0});
+  EXPECT_THAT(coloured, Not(HasSubstr("\x1b[32m"))) << "nothing is green";
+  EXPECT_THAT(coloured, HasSubstr("\x1b[2monline on guest2 (last known)"));
 }
 
 TEST_F(Screen, ShowsWhatIsDegradedAndUnderWay) {
@@ -117,7 +147,7 @@ TEST_F(Screen, ShowsWhatIsDegradedAndUnderWay) {
   cluster_.has_order(kBilling, node(2), core::OrderKind::kStop);
   cluster_.is_in_trouble(kOrders, node(1), "it answers 500");
   cluster_.group_state(kOrders).restarts[2].count = 1;
-  EXPECT_EQ(screen(), R"(orders: 2 warnings
+  EXPECT_EQ(screen(), R"(orders: 3 warnings
 2 of 2 nodes present, quorum, view 1.24.0, configuration 3; seen by guest1
 
 NODES
@@ -133,8 +163,17 @@ MONITORS: 1 healthy
 
 ALARMS
   warning: link 0 between guest1 (10.0.1.11) and guest2 is down
+  warning: orders-db can run nowhere else: guest2 (drained)
   warning: monitor business-lan on guest2: failed: eth1 has no carrier
 )");
+}
+
+TEST_F(Screen, TellsAMonitorWhoseGroupIsStoppedFromOneNotHeardOfYet) {
+  cluster_.group_state(kOrders) = {};
+  cluster_.edit().monitors[MonitorId{2}] = {};
+  cluster_.monitor("storage", {});
+  EXPECT_THAT(screen(),
+              HasSubstr("MONITORS: 1 healthy, 1 idle: its group is not online, 1 not heard of yet\n"));
 }
 
 TEST_F(Screen, ColoursForATerminalAndCutsAtItsEdge) {
@@ -146,14 +185,23 @@ TEST_F(Screen, ColoursForATerminalAndCutsAtItsEdge) {
 TEST_F(Screen, ShowsFencing) {
   cluster_.loses(node(2));
   cluster_.edit().fences = {1s, 2s, 3s};
-  EXPECT_EQ(render_fence_status(api::fence_status(cluster_.state()), {}), R"(level 1: agent
+  EXPECT_EQ(render_fence_status(api::fence_status(cluster_.state(), kSeenByFirst), {}), R"(level 1: agent
 
 NODES
   guest1    nothing to do
-  guest2    absent, not settled; confirm by hand: komainu fence confirm guest2
+  guest2    absent, not settled; once it is surely off: komainu fence confirm guest2
 
 3 of 3 fences used in the last 10min: the brake holds
 )");
+}
+
+TEST_F(Screen, AdvisesNoConfirmationOfANodeWhoseCorosyncAnswers) {
+  cluster_.loses(node(2));
+  cluster_.node_state(node(2)).ring_member = true;
+  EXPECT_THAT(screen(),
+              AllOf(HasSubstr("on guest2: `systemctl status komainud`"), Not(HasSubstr("fence confirm"))));
+  EXPECT_THAT(render_fence_status(api::fence_status(cluster_.state(), kSeenByFirst), {}),
+              AllOf(HasSubstr("on guest2: systemctl status komainud"), Not(HasSubstr("fence confirm"))));
 }
 
 TEST_F(Screen, ExplainsFromTheFirstSymptomToTheRecovery) {
@@ -168,7 +216,8 @@ TEST_F(Screen, ExplainsFromTheFirstSymptomToTheRecovery) {
   happened(0ms, core::Severity::kWarning, "orders-db/postgres failed on guest1: exit status 1");
   happened(1200us, core::Severity::kInfo, "restart of orders-db from postgres on guest1");
   happened(423ms, core::Severity::kInfo, "orders-db is online on guest1");
-  EXPECT_EQ(render_explanation(api::explain(cluster_.state(), log.all(), *cluster_.spec.group(kOrders)), {}),
+  EXPECT_EQ(render_explanation(
+                api::explain(cluster_.state(), kSeenByFirst, log.all(), *cluster_.spec.group(kOrders)), {}),
             R"(orders-db is online on guest1
 
 WHAT HAPPENED from 2026-11-22 20:00:00.000 on, 0.42 s in all

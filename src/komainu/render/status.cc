@@ -55,6 +55,7 @@ std::string quorum(const api::Status& status) {
 }
 
 Table::Cell standing(const api::NodeView& node) {
+  if (node.last_known && node.self) return {"in no view", Colour::kRed};
   switch (node.standing) {
     case core::Standing::kMember:
       if (node.suspended) return {"suspended", Colour::kYellow};
@@ -73,7 +74,8 @@ Table::Cell standing(const api::NodeView& node) {
 
 // What joins it to the others, and what guards them from it.
 Table::Cell joined(const api::NodeView& node) {
-  if (node.standing != core::Standing::kMember || node.links.empty()) return {"-", Colour::kDim};
+  if (node.standing != core::Standing::kMember || node.links.empty() || (node.last_known && node.self))
+    return {"-", Colour::kDim};
   const auto up = std::ranges::count_if(node.links, [](const auto& link) { return link.down_to.empty(); });
   const bool all = static_cast<std::size_t>(up) == node.links.size();
   Table::Cell cell{fmt::format("{}/{} links", up, node.links.size()), all ? Colour::kPlain : Colour::kYellow};
@@ -89,6 +91,7 @@ Table::Cell verdict(const api::NodeView& node) {
   using core::Verdict;
   std::string text{word(node.verdict)};
   if (node.verdict != Verdict::kHealthy && !node.reason.empty()) text += ": " + printable(node.reason);
+  if (node.last_known && !node.self) return {text + " (last known)", Colour::kDim};
   const Colour colour = node.verdict == Verdict::kHealthy      ? Colour::kGreen
                         : node.verdict == Verdict::kDegraded   ? Colour::kYellow
                         : node.verdict == Verdict::kSurelyDown ? Colour::kPlain
@@ -98,12 +101,17 @@ Table::Cell verdict(const api::NodeView& node) {
 
 std::string nodes(const api::Status& status, const Style& style) {
   Table table;
-  for (const api::NodeView& node : status.nodes)
-    table.row({{printable(node.name) + (node.self ? " *" : ""), Colour::kPlain},
-               standing(node),
-               {node.duty == core::Duty::kActive ? "" : std::string(word(node.duty)), Colour::kYellow},
-               joined(node),
-               verdict(node)});
+  for (const api::NodeView& node : status.nodes) {
+    std::vector<Table::Cell> row{
+        {printable(node.name) + (node.self ? " *" : ""), Colour::kPlain},
+        standing(node),
+        {node.duty == core::Duty::kActive ? "" : std::string(word(node.duty)), Colour::kYellow},
+        joined(node),
+        verdict(node)};
+    if (node.last_known && !node.self)
+      for (Table::Cell& cell : row) cell.colour = Colour::kDim;
+    table.row(std::move(row));
+  }
   return heading(style, "NODES") + table.text(style);
 }
 
@@ -112,7 +120,9 @@ Table::Cell state(const api::GroupView& group) {
   if (group.move_to && (group.at.size() != 1 || group.at[0].node != *group.move_to))
     text += fmt::format(", to {}", *group.move_to);
   Colour colour = Colour::kPlain;
-  if (group.online())
+  if (group.last_known)
+    colour = Colour::kDim;
+  else if (group.online())
     colour = Colour::kGreen;
   else if (std::ranges::any_of(group.at,
                                [](const auto& at) { return at.activity == core::Activity::kUnsafe; }) ||
@@ -144,9 +154,17 @@ std::string groups(const api::Status& status, const Style& style) {
   return heading(style, "GROUPS") + table.text(style);
 }
 
+// It runs where its group is online, and that is so nowhere.
+bool runs_nowhere(const api::Status& status, const api::MonitorView& monitor) {
+  const auto group = std::ranges::find(status.groups, monitor.group,
+                                       [](const api::GroupView& view) { return std::optional(view.name); });
+  return group != status.groups.end() && !group->online();
+}
+
 std::string monitors(const api::Status& status, const Style& style) {
   Table table;
-  std::size_t healthy = 0, silent = 0;
+  std::size_t healthy = 0, silent = 0, idle = 0;
+  const std::string_view as_of = status.established() ? "" : " (last known)";
   for (const api::MonitorView& monitor : status.monitors) {
     if (monitor.suspended) {
       table.row({{printable(monitor.name)}, {""}, {"suspended", Colour::kYellow}});
@@ -159,15 +177,19 @@ std::string monitors(const api::Status& status, const Style& style) {
       shown = true;
       table.row({{printable(monitor.name)},
                  {printable(at.node)},
-                 {std::string(word(at.health)),
-                  at.health == core::Health::kFailed ? Colour::kRed : Colour::kYellow},
+                 {fmt::format("{}{}", word(at.health), as_of), !status.established() ? Colour::kDim
+                                                               : at.health == core::Health::kFailed
+                                                                   ? Colour::kRed
+                                                                   : Colour::kYellow},
                  {printable(at.evidence)}});
     }
-    if (!shown) ++(known ? healthy : silent);
+    if (!shown) ++(known ? healthy : runs_nowhere(status, monitor) ? idle : silent);
   }
   if (status.monitors.empty()) return {};
   std::string text = fmt::format("MONITORS: {} healthy", healthy);
+  if (idle > 0) text += fmt::format(", {} idle: {} group is not online", idle, idle == 1 ? "its" : "their");
   if (silent > 0) text += fmt::format(", {} not heard of yet", silent);
+  text += as_of;
   return heading(style, text) + table.text(style);
 }
 
@@ -201,10 +223,11 @@ std::string render_fence_status(const api::FenceStatus& fencing, const Style& st
   if (fencing.levels.empty()) text += "no fencer is configured\n";
   for (std::size_t i = 0; i < fencing.levels.size(); ++i) {
     std::vector<std::string> devices;
-    for (const api::FenceDeviceView& device : fencing.levels[i].devices)
-      devices.push_back(device.targets.empty()
-                            ? device.type
-                            : fmt::format("{} ({})", device.type, api::list(device.targets)));
+    for (const api::FenceDeviceView& device : fencing.levels[i].devices) {
+      std::string& shown = devices.emplace_back(device.type);
+      if (!device.agent.empty()) shown += " " + device.agent;
+      if (!device.targets.empty()) shown += fmt::format(" ({})", api::list(device.targets));
+    }
     text += fmt::format("level {}: {}\n", i + 1, printable(api::list(devices)));
   }
   Table table;
@@ -213,8 +236,14 @@ std::string render_fence_status(const api::FenceStatus& fencing, const Style& st
     if (!node.open.empty())
       state = {fmt::format("being fenced by {} at level {}", node.open[0].executor, node.open[0].level + 1),
                Colour::kYellow};
+    else if (node.last_known)
+      state = {"not known: this node is in no view of the cluster", Colour::kDim};
+    else if (node.needed && node.corosync)
+      state = {fmt::format("its daemon is gone, its Corosync answers; on {}: systemctl status komainud",
+                           node.node),
+               Colour::kRed};
     else if (node.needed)
-      state = {fmt::format("absent, not settled; confirm by hand: komainu fence confirm {}", node.node),
+      state = {fmt::format("absent, not settled; once it is surely off: komainu fence confirm {}", node.node),
                Colour::kRed};
     else if (node.standing == core::Standing::kSettled)
       state = {"settled: it surely runs nothing", Colour::kGreen};
