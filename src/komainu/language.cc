@@ -119,9 +119,7 @@ CLI::App* Language::command(CLI::App& parent, const std::string& name, const std
 
 // "to guest2", "on guest2" and "guest2" are the same.
 std::optional<std::string> Language::place() const {
-  for (const std::string& word : given_.where)
-    if (!is_preposition(word)) return word;
-  return std::nullopt;
+  return given_.where.empty() ? std::nullopt : std::optional(given_.where.back());
 }
 
 void Language::with_waiting(CLI::App* command) {
@@ -172,6 +170,8 @@ void Language::asking() {
   const auto node_argument = [this](CLI::App* app, const std::string& text) {
     app->add_option("NODE", given_.where, text)->type_name("[to] NODE")->expected(0, 2);
     app->parse_complete_callback([this] {
+      if (given_.where.size() == 1 && is_preposition(given_.where[0]))
+        throw CLI::ValidationError("NODE", fmt::format("{} which node?", given_.where[0]));
       if (given_.where.size() == 2 && !is_preposition(given_.where[0]))
         throw CLI::ValidationError(
             "NODE", fmt::format("expected one node, not '{}' and '{}'", given_.where[0], given_.where[1]));

@@ -200,7 +200,7 @@ TEST_F(OnACluster, ShowsTheStatus) {
   EXPECT_THAT(said.out, AllOf(StartsWith("shop: "), HasSubstr("web  online on guest1  nginx")));
   EXPECT_THAT(say({"status", "--json"}).out, StartsWith(R"({"version":)"));
   EXPECT_THAT(say({"cluster", "status"}).out, AllOf(HasSubstr("NODES"), Not(HasSubstr("GROUPS"))));
-  EXPECT_THAT(say({"fence", "status"}).out, HasSubstr("level 1: agent"));
+  EXPECT_THAT(say({"fence", "status"}).out, HasSubstr("level 1: agent fence_virt\n"));
 }
 
 TEST_F(OnACluster, MovesAGroupAndSaysWhatHappened) {
@@ -210,6 +210,10 @@ TEST_F(OnACluster, MovesAGroupAndSaysWhatHappened) {
   EXPECT_THAT(said.err,
               StartsWith("moving web from guest1 to guest2: it stops there before it starts here\n"));
   EXPECT_THAT(said.err, AllOf(HasSubstr("web is stopped on guest1"), HasSubstr("web is online on guest2")));
+  Said there = say({"group", "move", "web", "to", "guest2"});
+  EXPECT_EQ(there.exit, Exit::kDone);
+  EXPECT_THAT(there.err, IsEmpty());
+  EXPECT_EQ(there.out, "web is on guest2 already\n");
   EXPECT_THAT(say({"group", "move", "web"}).out, StartsWith("web is online on guest1"));
 }
 
@@ -234,7 +238,7 @@ TEST_F(OnACluster, AnswersPrograms) {
 TEST_F(OnACluster, DrainsANodeAndTakesItBack) {
   Said drained = say({"node", "drain", "guest1"});
   EXPECT_EQ(drained.exit, Exit::kDone) << drained.err;
-  EXPECT_THAT(drained.err, StartsWith("web will leave guest1\n"));
+  EXPECT_THAT(drained.err, StartsWith("drain of guest1: web to leave it\n"));
   EXPECT_THAT(drained.out, StartsWith("guest1 runs nothing after "));
   Said resumed = say({"node", "resume", "guest1"});
   EXPECT_EQ(resumed.exit, Exit::kDone) << resumed.err;
@@ -252,14 +256,14 @@ TEST_F(OnACluster, SaysWhyAGroupCannotStart) {
   for (std::string node : {"guest1", "guest2"}) ASSERT_EQ(say({"node", "standby", node}).exit, Exit::kDone);
   Said said = say({"group", "start", "web"});
   EXPECT_EQ(said.exit, Exit::kRefused);
-  EXPECT_THAT(said.out, HasSubstr("not done: web cannot start: guest1: no: "));
+  EXPECT_THAT(said.out, MatchesRegex("not done after [0-9.]+ s: web cannot start: guest1: no: .*\n"));
 }
 
 TEST_F(OnACluster, StopsWaitingWhenTold) {
   with([](auto& daemons) { daemons.executes = false; });
   Said said = say({"group", "move", "web", "--timeout", "50ms"});
   EXPECT_EQ(said.exit, Exit::kTimedOut);
-  EXPECT_THAT(said.out, StartsWith("not done: web is stopping on guest1 after "));
+  EXPECT_THAT(said.out, MatchesRegex("not done after [0-9.]+ s: web is stopping on guest1\n"));
   EXPECT_THAT(said.err, HasSubstr("it goes on in the background"));
 }
 
@@ -286,6 +290,7 @@ TEST_F(OnACluster, AsksBeforeItBelievesThatANodeIsOff) {
     return "guest2";
   });
   EXPECT_EQ(said.exit, Exit::kDone) << said.err;
+  EXPECT_EQ(said.err, "telling the cluster that guest2 is off\n");
   EXPECT_THAT(say({"status"}).out, HasSubstr("guest2    settled"));
 }
 
@@ -301,6 +306,17 @@ TEST_F(OnACluster, SuggestsNames) {
   EXPECT_EQ(said.exit, Exit::kUsage);
   EXPECT_THAT(said.err, HasSubstr("there is no group 'wbe'\n  did you mean 'web'?"));
   EXPECT_EQ(say({"explain", "wbe"}).exit, Exit::kUsage);
+  for (const std::vector<std::string>& words :
+       std::vector<std::vector<std::string>>{{"group", "clear", "wbe"},
+                                             {"group", "move", "web", "to", "gest2"},
+                                             {"node", "resume", "gest2"},
+                                             {"monitor", "suspend", "public-lna"},
+                                             {"monitor", "resume", "public-lna"}}) {
+    Said mistyped = say(words);
+    EXPECT_EQ(mistyped.exit, Exit::kUsage);
+    EXPECT_THAT(mistyped.err, AllOf(StartsWith("komainu: there is no "), HasSubstr("did you mean '")))
+        << "nothing is announced before";
+  }
 }
 
 TEST_F(OnACluster, ShowsEventsAndExplains) {
@@ -387,6 +403,9 @@ TEST(TheLanguage, SuggestsWhatWasMeant) {
                              "group move has no option --no-wiat\n  did you mean '--no-wait'?"},
                         Case{{"group", "move"}, "group move: GROUP is required"},
                         Case{{"group", "move", "web", "--timeout", "soon"}, "expected a duration"},
+                        Case{{"group", "move", "web", "to"}, "group move: NODE: to which node?"},
+                        Case{{"group", "start", "web", "on"}, "group start: NODE: on which node?"},
+                        Case{{"group", "move", "web", "guest1", "guest2"}, "expected one node"},
                         Case{{"help", "exit-cods"}, "did you mean 'exit-codes'?"},
                         Case{{"group"}, "Commands:"}, Case{{}, "Commands:"}}) {
     Said said = say(c.words, "");

@@ -32,8 +32,10 @@ Duration since_boot() {
 
 void say_result(const Session& session, bool reached, const std::string& text, Duration took) {
   if (!session.json) {
-    session.out << fmt::format("{}{} after {}\n", reached ? "" : "not done: ", printable(text),
-                               elapsed(took));
+    if (reached)
+      session.out << fmt::format("{} after {}\n", printable(text), elapsed(took));
+    else
+      session.out << fmt::format("not done after {}: {}\n", elapsed(took), printable(text));
     return;
   }
   session.out << boost::json::serialize(
@@ -116,6 +118,14 @@ class Waiting {
 };
 
 }  // namespace
+
+Exit nothing_to_do(const Session& session, const std::string& text) {
+  if (session.json)
+    say_result(session, true, text, Duration{0});
+  else
+    session.out << printable(text) << "\n";
+  return Exit::kDone;
+}
 
 Exit request(const Session& session, const Wanted& wanted) {
   const bool waits = session.wait && wanted.look;

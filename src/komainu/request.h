@@ -22,4 +22,7 @@ struct Wanted {
 
 Exit request(const Session& session, const Wanted& wanted);
 
+// It is as asked already: that is the result.
+Exit nothing_to_do(const Session& session, const std::string& text);
+
 }  // namespace komainu::cli

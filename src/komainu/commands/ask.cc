@@ -4,6 +4,7 @@
 #include <boost/json.hpp>
 
 #include "api/documents/sentences.h"
+#include "base/nearest.h"
 #include "komainu/commands.h"
 #include "komainu/request.h"
 
@@ -52,14 +53,26 @@ Exit unconfirmed(const Session& session) {
               session.ask ? "" : "without a terminal, say --yes");
 }
 
+// Before anything is announced: does the name name something? What is returned ends the command.
+std::optional<Exit> unknown(const Session& session, std::string_view kind, const std::string& name,
+                            std::vector<std::string> api::Names::* all) {
+  const auto names = session.client().get<api::Names>("/v1/names");
+  if (!names) return fail(session, names.error());
+  const std::vector<std::string>& known = (*names).*all;
+  if (std::ranges::find(known, name) != known.end()) return std::nullopt;
+  const auto meant = nearest(name, known);
+  return fail(session, Exit::kUsage, fmt::format("there is no {} '{}'", kind, name),
+              meant ? fmt::format("did you mean '{}'?", *meant) : "`komainu status` lists all");
+}
+
 Exit empty_node(const Session& session, const std::string& node, std::string_view verb,
                 std::string_view what) {
   const std::string target = "/v1/node/" + api::segment(node);
   auto before = session.client().get<api::NodeView>(target);
   if (!before) return fail(session, before.error());
-  std::string intent = before->groups.empty()
-                           ? fmt::format("{} runs nothing; nothing will start there", node)
-                           : fmt::format("{} {} {}", api::list(before->groups), what, node);
+  std::string intent = fmt::format("{} of {}: ", verb, node) +
+                       (before->groups.empty() ? "it runs nothing; nothing is to start there"
+                                               : fmt::format("{} {}", api::list(before->groups), what));
   return request(session,
                  {.target = fmt::format("{}/{}", target, verb),
                   .intent = std::move(intent),
@@ -87,10 +100,12 @@ Exit empty_node(const Session& session, const std::string& node, std::string_vie
 Exit start_group(const Session& session, const std::string& group, const std::optional<std::string>& node) {
   auto before = explanation_of(group)(session.client());
   if (!before) return fail(session, before.error());
+  if (node)
+    if (auto wrong = unknown(session, "node", *node, &api::Names::nodes)) return *wrong;
   return request(session, {.target = group_target(group, "start"),
                            .body = body(node),
-                           .intent = fmt::format("starting {}{}; it is {} now", group,
-                                                 node ? " on " + *node : "", api::where(before->group)),
+                           .intent = fmt::format("starting {}{}; {} now", group, node ? " on " + *node : "",
+                                                 api::sentence("it", before->group)),
                            .look = looking_at(group, [node](const auto& now) { return started(now, node); }),
                            .concerns = about_group(group),
                            .limit = before->group.start_limit + before->group.stop_limit + kMargin});
@@ -99,23 +114,27 @@ Exit start_group(const Session& session, const std::string& group, const std::op
 Exit stop_group(const Session& session, const std::string& group) {
   auto before = explanation_of(group)(session.client());
   if (!before) return fail(session, before.error());
-  return request(
-      session, {.target = group_target(group, "stop"),
-                .intent = fmt::format("stopping {}; it is {} now, and will stay stopped until it is started",
-                                      group, api::where(before->group)),
-                .look = looking_at(group, [](const auto& now) { return stopped(now); }),
-                .concerns = about_group(group),
-                .limit = before->group.stop_limit + kMargin});
+  return request(session,
+                 {.target = group_target(group, "stop"),
+                  .intent = fmt::format("stopping {}; {} now, and is to stay stopped until it is started",
+                                        group, api::sentence("it", before->group)),
+                  .look = looking_at(group, [](const auto& now) { return stopped(now); }),
+                  .concerns = about_group(group),
+                  .limit = before->group.stop_limit + kMargin});
 }
 
 Exit move_group(const Session& session, const std::string& group, const std::optional<std::string>& node) {
   auto before = explanation_of(group)(session.client());
   if (!before) return fail(session, before.error());
+  if (node)
+    if (auto wrong = unknown(session, "node", *node, &api::Names::nodes)) return *wrong;
   std::optional<std::string> from;
   if (const std::string* online = before->group.online()) from = *online;
+  if (from && from == node && !before->group.move_to && !before->group.order)
+    return nothing_to_do(session, fmt::format("{} is on {} already", group, *node));
   std::string intent = fmt::format("moving {}{} to {}", group, from ? " from " + *from : "",
                                    node ? *node : "the best other node");
-  if (from) intent += ": it stops there before it starts here";
+  if (from && from != node) intent += ": it stops there before it starts here";
   return request(session,
                  {.target = group_target(group, "move"),
                   .body = body(node),
@@ -126,28 +145,34 @@ Exit move_group(const Session& session, const std::string& group, const std::opt
 }
 
 Exit clear_group(const Session& session, const std::string& group) {
+  if (auto wrong = unknown(session, "group", group, &api::Names::groups)) return *wrong;
   return request(session, {.target = group_target(group, "clear"),
                            .intent = fmt::format("forgetting the failures of {}", group)});
 }
 
 Exit drain_node(const Session& session, const std::string& node) {
-  return empty_node(session, node, "drain", "will leave");
+  return empty_node(session, node, "drain", "to leave it");
 }
 Exit standby_node(const Session& session, const std::string& node) {
-  return empty_node(session, node, "standby", "will leave, or stop if no other node can run it, on");
+  return empty_node(session, node, "standby", "to leave it, or to stop where no other node can run it");
 }
 Exit resume_node(const Session& session, const std::string& node) {
+  if (auto wrong = unknown(session, "node", node, &api::Names::nodes)) return *wrong;
   return request(session, {.target = fmt::format("/v1/node/{}/resume", api::segment(node)),
-                           .intent = fmt::format("{} may run groups again", node)});
+                           .intent = fmt::format("letting {} run groups again", node)});
 }
 
 Exit suspend_monitor(const Session& session, const std::string& monitor) {
-  return request(session, {.target = fmt::format("/v1/monitor/{}/suspend", api::segment(monitor)),
-                           .intent = fmt::format("nothing is done about {} until it is resumed", monitor)});
+  if (auto wrong = unknown(session, "monitor", monitor, &api::Names::monitors)) return *wrong;
+  return request(session,
+                 {.target = fmt::format("/v1/monitor/{}/suspend", api::segment(monitor)),
+                  .intent = fmt::format("suspending {}: what it finds is to move nothing until it is resumed",
+                                        monitor)});
 }
 Exit resume_monitor(const Session& session, const std::string& monitor) {
+  if (auto wrong = unknown(session, "monitor", monitor, &api::Names::monitors)) return *wrong;
   return request(session, {.target = fmt::format("/v1/monitor/{}/resume", api::segment(monitor)),
-                           .intent = fmt::format("{} counts again", monitor)});
+                           .intent = fmt::format("letting {} count again", monitor)});
 }
 
 Exit confirm_fence(const Session& session, const std::string& node, bool sure) {
@@ -161,7 +186,7 @@ Exit confirm_fence(const Session& session, const std::string& node, bool sure) {
                   node))
     return unconfirmed(session);
   return request(session, {.target = fmt::format("/v1/fence/{}/confirm", api::segment(node)),
-                           .intent = fmt::format("{} counts as off; what it ran may start elsewhere", node)});
+                           .intent = fmt::format("telling the cluster that {} is off", node)});
 }
 
 Exit start_alone(const Session& session, bool sure) {
@@ -176,8 +201,9 @@ Exit start_alone(const Session& session, bool sure) {
               status->self),
           status->self))
     return unconfirmed(session);
-  return request(session, {.target = "/v1/cluster/start-alone",
-                           .intent = fmt::format("{} no longer waits for the other node", status->self)});
+  return request(session,
+                 {.target = "/v1/cluster/start-alone",
+                  .intent = fmt::format("telling {} to wait no longer for the other node", status->self)});
 }
 
 }  // namespace komainu::cli
