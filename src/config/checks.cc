@@ -446,6 +446,7 @@ void Checks::timing(const TimingProblem& problem) {
   bool found = false;
   for (const TimingKey& key : problem.keys) {
     const Places* table = table_of(key);
+    if (table && table->unreadable.contains(key.key)) return;  // reported: its default is not what was meant
     if (!table || found) continue;
     found = table->given(key.key);
     if (found || at == draft_.cluster.at.of("profile")) at = table->of(key.key);

@@ -109,6 +109,32 @@ std::string what_of(const toml::parse_error& error) {
                      description.substr(0, colon));
 }
 
+// From the quote that opens a text of one line to that line's end, if the text is not closed there and this
+// is the error.
+std::optional<Region> unclosed_text(std::string_view text, const Region& error) {
+  const auto [begin, end] = line_range(text, error.line);
+  const std::string_view line = text.substr(begin, end - begin);
+  char quote = 0;  // of the text that is open; 0: none is
+  std::uint32_t column = 0, opened = 0;
+  for (std::size_t i = 0; i < line.size(); ++i) {
+    const char c = line[i];
+    if ((static_cast<unsigned char>(c) & 0xc0) != 0x80) ++column;
+    if (quote == '"' && c == '\\' && i + 1 < line.size()) {
+      ++i;
+      ++column;
+    } else if (quote != 0) {
+      if (c == quote) quote = 0;
+    } else if (c == '#' || line.substr(i).starts_with("\"\"\"") || line.substr(i).starts_with("'''")) {
+      return std::nullopt;
+    } else if (c == '"' || c == '\'') {
+      quote = c;
+      opened = column;
+    }
+  }
+  if (quote == 0 || error.column < column) return std::nullopt;
+  return Region{error.line, opened, error.line, column + 1};
+}
+
 // The usual mistake behind most syntax errors in such files.
 std::string help_for(std::string_view text, const Region& error) {
   const auto [begin, end] = line_range(text, error.line);
@@ -167,10 +193,14 @@ std::optional<Document> read_document(std::string_view text, Diagnostics& diagno
     } catch (const toml::parse_error& error) {
       const Region at = region_at(error.source());
       const std::string help = help_for(rest, at);
+      const std::optional<Region> open = unclosed_text(rest, at);
       const LeftOut now = leave_out(rest, at);
       // While lines above go one by one, it is still the same mistake.
       const bool same = at == last_at || (now == LeftOut::kLineAbove && last == LeftOut::kLineAbove);
-      if (!same) diagnostics.error(at, what_of(error), {}, help);
+      if (!same && open)
+        diagnostics.error(*open, "the text that begins here is not closed on its line", "a quote at its end");
+      else if (!same)
+        diagnostics.error(at, what_of(error), {}, help);
       last = now;
       last_at = at;
       document.incomplete = true;
