@@ -16,7 +16,8 @@ api::Position Backend::position() const {
           .view = replica.view(),
           .quorate = replica.quorate(),
           .responsive = replica.responsive(),
-          .position = replica.position()};
+          .position = replica.position(),
+          .holds = replica.holds()};
 }
 
 void Backend::submit(core::Request request, std::function<void(core::Answer)> answer) {
