@@ -353,7 +353,8 @@ class Story : public ::testing::Test {
     testing::Daemon& daemon = daemons_.at(node(1));
     std::vector<std::string> lines;
     for (const EventView& event :
-         explain(daemon.state(), daemon.events().all(), *daemon.state().spec->group(group)).chain)
+         explain(daemon.state(), daemon.position(), daemon.events().all(), *daemon.state().spec->group(group))
+             .chain)
       lines.push_back(event.text);
     return lines;
   }
