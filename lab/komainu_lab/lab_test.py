@@ -205,6 +205,8 @@ class Watchdog(LabTest):
         self.assertEqual(self.first.watchdog()[0], fired)
         self.first.thaw()
         wait_for(lambda: self.first.watchdog()[0] == fired + 1, 10, "it fires when the server goes on")
+        wait_for(self.first.powered, 10, "the server is on again")
+        self.first.wait_booted()
 
     def test_says_what_it_did_not_understand(self):
         self.assertIn("error expected", self.say("bark"))

@@ -94,7 +94,9 @@ void Cluster::next_resource(Machine& machine, GroupId group) {
   Here& here = machine.groups[group];
   Job& job = *here.job;
   const bool starts = job.kind == Job::Kind::kStart;
-  const core::Resource& resource = machine.active->group(group)->resources[job.resource];
+  const core::Group* configured = machine.active->group(group);
+  if (!configured) return here.job.reset();  // it was removed while a stop without an order was under way
+  const core::Resource& resource = configured->resources[job.resource];
   const Work work = starts ? Work::kStart : Work::kStop;
   const auto own_agents = here.agents.find({job.resource, work});
   job.doing = own_agents != here.agents.end() ? own_agents->second : starts ? here.starts : here.stops;

@@ -49,8 +49,10 @@ void two_nodes(List& list, const std::string& who, Quorum quorum) {
                     {.starts = 1, .stops = 1, .crashes = 1, .boots = 1}));
   list.exhaust(with("power lost while running", From::kRunning,
                     {.starts = 1, .fences = 1, .rings = 1, .power_offs = 1}));
-  list.exhaust(with("longer than grace without a word", From::kRunning,
-                    {.starts = 1, .fences = 1, .rings = 2, .pauses = 1}));
+  list.exhaust(
+      with("longer than grace without a word", From::kRunning, {.starts = 1, .rings = 1, .pauses = 1}));
+  list.search(with("… with a fence and a merge", From::kRunning,
+                   {.starts = 1, .fences = 1, .rings = 2, .pauses = 1}));
   list.exhaust(with("agents that fail", From::kIdle, {.starts = 1, .stops = 1, .failures = 1}));
   list.exhaust(
       with("slow disks and verdicts", From::kIdle, {.starts = 1, .fences = 1, .rings = 1}, {.order = true}));
