@@ -435,7 +435,7 @@ class Cluster {
     core::Fact fact;
     std::uint64_t last_job = 0;  // GroupReport: the group's, when this was seen
   };
-  std::map<std::uint64_t, Saying> facts_;  // on their way to a daemon
+  std::map<std::uint64_t, Saying> facts_;          // on their way to a daemon
   std::map<std::uint64_t, core::Durable> writes_;  // on their way to a disk
   std::uint64_t next_slot_ = 0;
   std::uint32_t next_job_ = 0;      // of jobs and shots

@@ -78,7 +78,8 @@ Result<void> Replay::compare(const Established& established) {
   Result<core::State> state = wire::decode_state(established.state);
   if (!state) return std::unexpected(state.error());
   if (auto fits = fits_together("a state", core::inconsistency(*state)); !fits) return fits;
-  // What came is recorded when it comes, and the state when the daemon has got so far: the replay may be ahead.
+  // What came is recorded when it comes, and the state when the daemon has got so far: the replay may be
+  // ahead.
   if (!replica_ || replica_->state().lineage != state->lineage || replica_->position() > 0) return {};
   ++compared_;
   if (replica_->state().digest() != state->digest()) ++differences_;
