@@ -80,9 +80,10 @@ Assembler::Outcome Assembler::add(Sender sender, const Fragment& fragment) {
   Partial& partial = found->second;
   if (partial.number != fragment.number || partial.size != fragment.size ||
       partial.bytes.size() != fragment.offset) {
-    drop(sender);
-    return Malformed{fmt::format("bytes from {} of message {} where bytes from {} of message {} were due",
-                                 fragment.offset, fragment.number, partial.bytes.size(), partial.number)};
+    Malformed malformed{fmt::format("bytes from {} of message {} where bytes from {} of message {} were due",
+                                    fragment.offset, fragment.number, partial.bytes.size(), partial.number)};
+    drop(sender);  // and `partial` with it
+    return malformed;
   }
   if (fragment.payload.size() > kMaxPartialBytes - bytes_) {
     drop(sender);
