@@ -954,7 +954,7 @@ struct Replica::Impl {
         (timing().lease + timing().watchdog + timing().drain + timing().max_pause) * 101 / 100;
     for (const auto& [id, since] : gone_since) {
       const NodeState& node = state.nodes.at(id);
-      if (now - since < wait || node.standing == Standing::kUnknown || !lease_ends(spec(), node)) continue;
+      if (now - since < wait || node.standing == Standing::kUnknown || !lease_ends(state, id)) continue;
       propose(Proposal{SettleNode{id, node.incarnation, node.version, SettleNode::Why::kLeaseOver}},
               node.cause);
     }

@@ -234,11 +234,11 @@ struct Kernel {
     outside.insert(proposal.target);
     if (state.spec->could_be_quorate(outside))
       return Refusal{name_of(state, proposal.target) + " may be renewing its lease elsewhere"};
-    if (!lease_ends(*state.spec, target))
+    if (!lease_ends(state, proposal.target))
       return Refusal{
           name_of(state, proposal.target) +
-          " is up, its daemon is not, and no watchdog resets it: switch it off, then komainu fence "
-          "confirm " +
+          " may run on what nobody has stopped, and no watchdog resets it: switch it off, then komainu "
+          "fence confirm " +
           name_of(state, proposal.target)};
     settle(state, proposal.target, "has lost its lease", context, effects);
     return std::nullopt;
@@ -284,6 +284,16 @@ struct Kernel {
 bool is_braked(const State& state) {
   return applies(Rule::kBrakes) && used_brake(state) >= state.spec->brakes.fences &&
          (state.fences.empty() || state.fences.back() != state.clock);
+}
+
+bool lease_ends(const State& state, NodeId id) {
+  const NodeState& node = state.nodes.at(id);
+  if (state.spec->timing.watchdog > Duration{0} && state.spec->guarded_by(node.watchdog)) return true;
+  if (node.ring_member || node.standing == Standing::kMember) return false;
+  // What could not be stopped while it was here does not end with its lease.
+  return std::ranges::none_of(state.groups, [&](const auto& entry) {
+    return entry.second.activity(Spec::place_of(id)) == Activity::kUnsafe;
+  });
 }
 
 bool is_last_healthy(const State& state, NodeId node) {

@@ -29,10 +29,7 @@ bool is_braked(const State& state);
 
 // Does a node whose lease is over surely run nothing? Only a daemon that lives stops its groups, or else its
 // watchdog resets it, if it is armed.
-inline bool lease_ends(const Spec& spec, const NodeState& node) {
-  const bool guarded = spec.timing.watchdog > Duration{0} && spec.guarded_by(node.watchdog);
-  return guarded || !(node.ring_member || node.standing == Standing::kMember);
-}
+bool lease_ends(const State& state, NodeId node);
 
 // Without `node` no place would be left that can run groups: it is neither fenced for a group's sake, nor
 // restarted. What is silent is not healthy, and stands in nobody's way.

@@ -188,6 +188,20 @@ TEST(Admit, BrakesFencesButCountsOneCorrelatedLossOnce) {
   EXPECT_EQ(judge(state, fence(state, node(2), node(1))).refused, "");
 }
 
+TEST(Admit, TakesNoNodeForStoppedByItsLeaseWhereAStopHadFailed) {
+  Cluster cluster(3);
+  const GroupId web = cluster.group("web").id;
+  cluster.does(web, node(3), Activity::kUnsafe);
+  cluster.loses(node(3));
+  auto lease_over = [&] {
+    const NodeState& lost = cluster.node_state(node(3));
+    return SettleNode{node(3), lost.incarnation, lost.version, SettleNode::Why::kLeaseOver};
+  };
+  EXPECT_NE(judge(cluster.state(), lease_over()).refused, "");
+  cluster.does(web, node(3), Activity::kOnline);
+  EXPECT_EQ(judge(cluster.state(), lease_over()).refused, "");
+}
+
 TEST(Admit, LetsNobodyFenceWhoIsBeingFenced) {
   Cluster cluster(3);
   cluster.has_fencer();
