@@ -128,6 +128,7 @@ struct Replica::Impl {
   std::map<NodeId, Owed> behind;                 // members that owe acknowledgements
   std::map<NodeId, LocalTime> gone_since;        // lost or suspended: when this node learnt of it
   std::map<std::uint64_t, LocalTime> due_since;  // planned proposals by digest
+  std::optional<LocalTime> next_due;             // of those that still wait, the first
   std::map<std::uint64_t, LocalTime> proposed;
   bool plan_again = false;
   DirtyGroups dirty;
@@ -234,6 +235,7 @@ struct Replica::Impl {
     waiting.clear();
     waiting_fences.clear();
     due_since.clear();
+    next_due.reset();
     proposed.clear();
   }
   void open_round(ViewId id) {
@@ -1003,6 +1005,7 @@ struct Replica::Impl {
   // ---- planning
 
   void plan_now() {
+    next_due.reset();
     if (!options.plans || frozen || !established() || state.nodes.at(options.self).suspended) return;
     const std::uint32_t my_rank = rank();
     if (my_rank == ~0U) return;
@@ -1021,6 +1024,8 @@ struct Replica::Impl {
       }
       if (now - first >= wait)
         propose(std::move(planned.proposal), planned.cause ? planned.cause : new_cause());
+      else if (!next_due || first + wait < *next_due)
+        next_due = first + wait;
     }
     due_since = std::move(still_due);
     plan_again = false;
@@ -1157,6 +1162,9 @@ std::optional<std::uint64_t> Replica::digest_at(std::uint64_t position) const {
 }
 LocalTime Replica::last_flow() const {
   return impl_->last_flow;
+}
+std::optional<LocalTime> Replica::next_due() const {
+  return impl_->next_due;
 }
 std::optional<LocalTime> Replica::lease_until() const {
   return impl_->lease_until;

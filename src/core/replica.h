@@ -54,7 +54,7 @@ struct Stored {
   std::uint64_t token = 0;
   bool ok = true;
 };
-// Time passes; at least every Replica::kTimerPeriod.
+// Time passes; at least every Replica::kTimerPeriod, and at Replica::next_due().
 struct Timer {};
 
 using Input = std::variant<RingChange, QuorumVerdict, ChannelLost, Delivered, Observed, Stored, Timer>;
@@ -98,6 +98,8 @@ class Replica {
   bool stable(std::uint64_t position) const;
   // The digest of the state that an acknowledgement of this position carries; none: too long ago.
   std::optional<std::uint64_t> digest_at(std::uint64_t position) const;
+  // When a Timer is wanted before the next period is over: something planned waits only for its time.
+  std::optional<LocalTime> next_due() const;
   LocalTime last_flow() const;  // when an own message came back last
   // Unset: there has never been one.
   std::optional<LocalTime> lease_until() const;

@@ -1,8 +1,8 @@
 // An IP address that moves with its group.
 //
 // Before use it is probed for (RFC 5227, RFC 4862), since whoever still answers for it would share it with
-// us. The probing is the slow part, so prepare() does it while the lost place is being fenced, and start()
-// only asks the socket, which listened on, whether somebody has claimed the address since.
+// us. The probing is the slow part, so prepare() begins it while the lost place is being fenced, and start()
+// goes on where that had come to: the socket has listened on, so claims since then wait in it.
 //
 // After the start the address is announced, so that neighbours replace what their caches say, and again a few
 // times, since a single broadcast may be lost (a switch port that has just come up drops it).
@@ -88,6 +88,7 @@ class FloatingIp final : public Resource {
   Task<void> prepare() override {
     const LocalTime begin = services_.clock.now();
     while (services_.clock.now() - begin < kPrepareFor) {
+      check_.reset();
       Result<void> unused = failure({});
       if (const auto link = usable_link()) {
         auto check = check_unused(*link);
@@ -104,21 +105,19 @@ class FloatingIp final : public Resource {
     const auto link = usable_link();
     if (!link) co_return std::unexpected(link.error());
     if (!present_on(link->index)) {
-      if (!unused_still(*link)) {
-        auto check = check_unused(*link);
-        const Result<void> unused = co_await check;
-        if (!unused) co_return unused;
-      }
+      auto check = check_unused(*link);
+      const Result<void> unused = co_await check;
+      if (!unused) co_return unused;
       auto add = services_.netlink.add_address(link->index, params_.address);
       const Result<void> added = co_await add;
       if (!added) co_return added;
     }
-    checked_at_.reset();
+    check_.reset();
     co_return announce(*link);
   }
 
   Task<Result<void>> stop() override {
-    checked_at_.reset();
+    check_.reset();
     // An address that a cancelled start has asked for may come up after we looked.
     auto settling = tables_settle();
     co_await settling;
@@ -206,6 +205,11 @@ class FloatingIp final : public Resource {
 
   // ---- is it in use?
 
+  struct Check {
+    std::uint32_t sent = 0;  // probes, since the socket was emptied
+    LocalTime last_sent{};
+  };
+
   // The socket lives as long as the resource: closing one stops the loop for a moment (packet_socket.h).
   Result<void> listen_on(const Link& link) {
     if (socket_ && socket_->link() == link.index) return {};
@@ -220,29 +224,42 @@ class FloatingIp final : public Resource {
                    "find that machine and take the address from it, or give this group another address");
   }
 
+  // Goes on with the check that is under way, or done, for this link, if it is not out of date.
   Task<Result<void>> check_unused(Link link) {
-    checked_at_.reset();
     if (params_.probes == 0 || link.loopback) co_return Result<void>{};
-    if (const Result<void> listening = listen_on(link); !listening) co_return listening;
-    socket_->discard();  // answers to earlier probes may be out of date
-    const Frame probe = probe_frame(address(), link.mac);
-    for (std::uint32_t i = 0; i < params_.probes; ++i) {
-      if (const Result<void> sent = socket_->send(probe); !sent) co_return sent;
-      const Duration pause = i + 1 < params_.probes ? params_.probe_interval : params_.probe_wait;
-      auto claim = within(services_.clock, pause, next_claim(link));
-      const std::optional<Result<MacAddress>> claimed = co_await claim;
-      if (!claimed) continue;
-      if (!*claimed) co_return std::unexpected(claimed->error());
-      co_return in_use_by(**claimed, link);
+    if (!silent_so_far(link)) {
+      if (const Result<void> listening = listen_on(link); !listening) co_return listening;
+      socket_->discard();  // answers to earlier probes may be out of date
+      check_ = Check{};
     }
-    checked_at_ = services_.clock.now();
-    co_return Result<void>{};
+    const Frame probe = probe_frame(address(), link.mac);
+    while (true) {
+      if (const Result<void> silent = no_claim(link); !silent) {
+        check_.reset();
+        co_return silent;
+      }
+      const Duration left = next_step_of(*check_) - services_.clock.now();
+      if (left > Duration{0}) {
+        auto claim = within(services_.clock, left, services_.readiness.readable(socket_->fd()));
+        co_await claim;
+      } else if (check_->sent == params_.probes) {
+        co_return Result<void>{};
+      } else {
+        if (const Result<void> sent = socket_->send(probe); !sent) co_return sent;
+        check_ = Check{check_->sent + 1, services_.clock.now()};
+      }
+    }
   }
 
-  // Was it silent when probed for, and has nobody claimed it since?
-  bool unused_still(const Link& link) {
-    return checked_at_ && socket_ && socket_->link() == link.index &&
-           services_.clock.now() - *checked_at_ < kCheckHolds && no_claim(link).has_value();
+  bool silent_so_far(const Link& link) {
+    return check_ && socket_ && socket_->link() == link.index &&
+           services_.clock.now() - check_->last_sent < kCheckHolds && no_claim(link);
+  }
+
+  // When the next probe is due, or, after the last one, the silence has been long enough.
+  LocalTime next_step_of(const Check& check) const {
+    if (check.sent == 0) return {};
+    return check.last_sent + (check.sent < params_.probes ? params_.probe_interval : params_.probe_wait);
   }
 
   Result<void> no_claim(const Link& link) const {
@@ -329,7 +346,7 @@ class FloatingIp final : public Resource {
   Services services_;
   Identity identity_;
   std::optional<PacketSocket> socket_;
-  std::optional<LocalTime> checked_at_;
+  std::optional<Check> check_;
 };
 
 Result<std::unique_ptr<Resource>> make(const Params& values, const Services& services,

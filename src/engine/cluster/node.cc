@@ -58,7 +58,8 @@ Node::Node(NodeParts parts, NodeId self, std::uint64_t boot, core::SpecPtr spec,
       executor_(
           self_, *spec_, parts_.services,
           [this](core::Fact fact) { feed(core::Observed{std::move(fact), {}}); }, parts_.types),
-      timer_(parts_.loop) {
+      timer_(parts_.loop),
+      due_(parts_.loop) {
   begin_replica();
 }
 
@@ -176,6 +177,8 @@ void Node::take_input(const core::Input& input) {
     if (!out_ || also_outside) std::visit([&](auto& what) { apply(what); }, effect);
   }
   answer_for_lost_view();
+  if (const auto due = replica_->next_due())
+    due_.set_after(std::max(Duration{0}, *due - parts_.loop.now()), [this] { wake(); });
 }
 
 std::optional<std::string> Node::runs_against_its_right(LocalTime now) const {
@@ -245,6 +248,9 @@ void Node::beat() {
   timer_.set_after(core::Replica::kTimerPeriod, [this] { beat(); });
   answer_late_ones();
   tell_token();
+  wake();
+}
+void Node::wake() {
   if (!std::exchange(timer_waits_, true)) feed(core::Timer{});
 }
 

@@ -98,6 +98,7 @@ class Node {
   void note_flow(const core::Input& input);
   bool refuses(const core::Input& input);
   void beat();
+  void wake();
   void begin_replica();
   void begin_again();
   void stay_out(const std::string& why, const std::string& help);
@@ -157,6 +158,7 @@ class Node {
   bool held_ = false;
   std::optional<Duration> watchdog_;
   Loop::Timer timer_;
+  Loop::Timer due_;  // for what the replica wants to do before the next beat
   drivers::Run<void> channel_watch_;
   core::ViewId kept_view_;
   // A request that was not answered yet.
