@@ -20,15 +20,18 @@ using testing::Cluster;
 // Replicas on one ring that delivers everything to everybody at once; stores that never fail.
 class Ring {
  public:
-  explicit Ring(const Spec& spec) : spec_(std::make_shared<const Spec>(spec)) {
+  enum class Plans : std::uint8_t { kNo, kYes };
+  explicit Ring(const Spec& spec, Plans plans = Plans::kNo)
+      : plans_(plans), spec_(std::make_shared<const Spec>(spec)) {
     for (const auto& [id, node] : spec.nodes) boot(id);
   }
 
   void boot(NodeId id) {
     const Incarnation incarnation{1000 + next_incarnation_++};
     replicas_.insert_or_assign(
-        id, std::make_unique<Replica>(ReplicaOptions{.self = id, .incarnation = incarnation, .plans = false},
-                                      spec_, Durable{}));
+        id, std::make_unique<Replica>(
+                ReplicaOptions{.self = id, .incarnation = incarnation, .plans = plans_ == Plans::kYes}, spec_,
+                Durable{}));
     for (const auto& [group, configured] : spec_->groups)
       give(id, Observed{GroupReport{group, Spec::place_of(id)}});
   }
@@ -138,6 +141,7 @@ class Ring {
   }
 
   LocalTime now_{1s};
+  Plans plans_;
   SpecPtr spec_;
   std::map<NodeId, std::unique_ptr<Replica>> replicas_;
   std::deque<Message> log_;
@@ -221,6 +225,23 @@ TEST(Replica, PreparesForTheGroupsOfANodeAsSoonAsThatIsLost) {
   EXPECT_TRUE(ring.prepared.empty());
   ring.form({n1}, 8);
   EXPECT_EQ(ring.prepared, (std::vector{std::pair(n1, web)}));
+}
+
+TEST(Replica, WantsToBeWokenWhenItsTurnToFenceHasCome) {
+  Cluster cluster(2);
+  cluster.group("web");
+  cluster.has_fencer();
+  cluster.spec.timing.startup_wait = 0ms;
+  Ring ring(cluster.spec, Ring::Plans::kYes);
+  ring.form({n1, n2}, 4);
+  EXPECT_EQ(ring.at(n2).next_due(), std::nullopt);
+  ring.form({n2}, 8);
+  const Duration race = cluster.spec.timing.fence_race;
+  EXPECT_EQ(ring.at(n2).next_due(), ring.now() + race);
+  EXPECT_TRUE(ring.at(n2).state().nodes.at(n1).fences.empty());
+  ring.wait(race);
+  EXPECT_FALSE(ring.at(n2).state().nodes.at(n1).fences.empty());
+  EXPECT_EQ(ring.at(n2).next_due(), std::nullopt);
 }
 
 TEST(Replica, HandsItsStateToAMemberThatStartsOver) {
