@@ -37,6 +37,7 @@ Exit start_alone(const Session& session, bool sure);
 
 Exit check_config(const Session& session, const std::string& file);
 Exit config_timing(const Session& session, const std::string& file);
+Exit config_evidence(const Session& session);
 Exit config_reference(const Session& session, const std::string& topic);
 Exit show_config(const Session& session, bool full);
 Exit diff_config(const Session& session, const std::string& file);

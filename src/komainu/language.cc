@@ -256,6 +256,15 @@ void Language::configuring() {
       "Worst means that every agent uses its whole time limit. Below stands what has to hold between the "
       "times, "
       "and does.");
+  CLI::App* evidence = command(*config, "evidence",
+                               "What makes a node healthy, degraded, stalled or down; no daemon is needed",
+                               {}, [this] { return config_evidence(session_); });
+  evidence->footer(
+      "The first row that fits decides. `komainu status` shows the verdict, and groups prefer better places; "
+      "nothing is fenced or stopped because of it. Down is said only of a node that runs nothing for sure: "
+      "it "
+      "left, or was fenced and its power read back as off, or its lease is over, or an operator vouched for "
+      "it.");
   CLI::App* reference =
       command(*config, "reference", "Every section, key and type that a configuration may have",
               {Names::kAnything}, [this] { return config_reference(session_, given_.topic); });

@@ -31,6 +31,7 @@ namespace komainu::cli {
 namespace {
 
 using ::testing::AllOf;
+using ::testing::ContainsRegex;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::MatchesRegex;
@@ -192,6 +193,18 @@ TEST(Commands, TimingDrawsEachFailoverWithoutADaemon) {
   EXPECT_EQ(refused.exit, Exit::kRefused);
   EXPECT_THAT(refused.err, HasSubstr("the smallest change that repairs it: grace = \"3200ms\""));
   std::filesystem::remove_all(folder);
+}
+
+TEST(Commands, EvidenceShowsTheTableThatJudgesNodes) {
+  const Said shown = say({"config", "evidence"}, "/nonexistent");
+  EXPECT_EQ(shown.exit, Exit::kDone) << shown.err;
+  EXPECT_THAT(shown.out,
+              AllOf(ContainsRegex("stalled +node unknown or lost, corosync present"),
+                    ContainsRegex("healthy +otherwise +answers; its links and monitors are fine\n$")));
+  const Said data = say({"--json", "config", "evidence"}, "/nonexistent");
+  const boost::json::array rows = boost::json::parse(data.out).at("rows").as_array();
+  EXPECT_EQ(rows.front().at("when").at("node"), (boost::json::array{"settled"}));
+  EXPECT_TRUE(rows.back().at("when").as_object().empty());
 }
 
 TEST_F(OnACluster, ShowsTheStatus) {

@@ -11,6 +11,7 @@
 #include "config/show.h"
 #include "drivers/driver.h"
 #include "komainu/commands.h"
+#include "komainu/render/evidence.h"
 #include "komainu/render/timing.h"
 #include "komainu/request.h"
 
@@ -99,6 +100,14 @@ Exit config_timing(const Session& session, const std::string& file) {
   else
     session.out << render_timelines(config::timelines(*spec, registry), session.style)
                 << render_checks(*spec, registry, session.style);
+  return Exit::kDone;
+}
+
+Exit config_evidence(const Session& session) {
+  if (session.json)
+    session.out << boost::json::serialize(evidence_json()) << "\n";
+  else
+    session.out << render_evidence(session.style);
   return Exit::kDone;
 }
 
