@@ -195,6 +195,30 @@ TEST(Commands, TimingDrawsEachFailoverWithoutADaemon) {
   std::filesystem::remove_all(folder);
 }
 
+TEST(Commands, AsksFenceAgentsForTheOptionsTheyKnow) {
+  const std::string folder = temporary_folder();
+  const std::string file = folder + "/cluster.toml";
+  const std::string agent = folder + "/fence_box";
+  std::ofstream(agent) << "#!/bin/sh\n"
+                          "echo 'a warning' >&2\n"
+                          "echo '<resource-agent name=\"fence_box\"><parameters><parameter name=\"ip\" "
+                          "required=\"1\"/></parameters></resource-agent>'\n";
+  std::filesystem::permissions(agent, std::filesystem::perms::owner_all);
+  const auto with = [&](const std::string& device) {
+    std::ofstream(file) << kConfig << "\n[[fencing]]\ndevice = [ { type = \"agent\", " << device << " } ]\n";
+    return say({"config", "check", file}, "/nonexistent");
+  };
+  const Said typo = with("agent = \"" + agent + "\", options = [\"ipp=1\"]");
+  EXPECT_EQ(typo.exit, Exit::kRefused);
+  EXPECT_THAT(typo.err, AllOf(HasSubstr("has \"ipp\", which fence_box does not know"),
+                              HasSubstr("did you mean \"ip\"?")));
+  EXPECT_EQ(with("agent = \"" + agent + "\", options = [\"ip=192.0.2.7\"]").exit, Exit::kDone);
+  const Said elsewhere = with("agent = \"fence_that_is_not_here\"");
+  EXPECT_EQ(elsewhere.exit, Exit::kDone) << elsewhere.err;
+  EXPECT_THAT(elsewhere.err, HasSubstr("fence_that_is_not_here is not installed here"));
+  std::filesystem::remove_all(folder);
+}
+
 TEST(Commands, EvidenceShowsTheTableThatJudgesNodes) {
   const Said shown = say({"config", "evidence"}, "/nonexistent");
   EXPECT_EQ(shown.exit, Exit::kDone) << shown.err;

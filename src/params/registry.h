@@ -3,13 +3,16 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
 #include "base/params.h"
+#include "base/result.h"
 #include "base/time.h"
 #include "params/schema.h"
 
@@ -45,6 +48,10 @@ class Registry {
   // The schema's name is the type's name, unique within its kind.
   void add(Kind kind, Schema schema, Data data = Data::kNone, Pace pace = Pace::kPolled,
            Takes takes = nullptr);
+
+  // What only this machine can tell about parameters that the type's own declaration accepts; no such type:
+  // no effect.
+  void also_check(Kind kind, std::string_view name, std::function<std::optional<Error>(const Params&)> check);
 
   const DriverType* find(Kind kind, std::string_view name) const;
   std::vector<std::string> names(Kind kind) const;  // sorted

@@ -10,6 +10,7 @@
 #include "config/reference.h"
 #include "config/show.h"
 #include "drivers/driver.h"
+#include "komainu/agent_check.h"
 #include "komainu/commands.h"
 #include "komainu/render/evidence.h"
 #include "komainu/render/timing.h"
@@ -31,6 +32,20 @@ void tell(const Session& session, const config::Parsed& parsed, const std::strin
                                 session.err_style.colour ? config::Colour::kAlways : config::Colour::kNever);
 }
 
+// By what this machine can tell, too.
+config::Parsed parse_here(const Session& session, const std::string& text,
+                          const core::Spec* current = nullptr) {
+  params::Registry registry = driver_types();
+  AgentCheck agents;
+  agents.add_to(registry);
+  config::Parsed parsed = config::parse(text, registry, current);
+  if (!session.json)
+    for (const std::string& agent : agents.not_asked())
+      session.err << fmt::format("note: {} is not installed here: its options are not checked\n",
+                                 printable(agent));
+  return parsed;
+}
+
 // The configuration in the file, with its mistakes told; unset: it cannot be used.
 std::optional<core::Spec> read(const Session& session, const std::string& file, std::string& text,
                                const core::Spec* current = nullptr) {
@@ -40,7 +55,7 @@ std::optional<core::Spec> read(const Session& session, const std::string& file, 
     return std::nullopt;
   }
   text = std::move(*content);
-  config::Parsed parsed = config::parse(text, driver_types(), current);
+  config::Parsed parsed = parse_here(session, text, current);
   tell(session, parsed, file, text);
   return std::move(parsed.spec);
 }
@@ -73,7 +88,7 @@ bool changes_corosync(const core::Spec& now, const core::Spec& wanted) {
 Exit check_config(const Session& session, const std::string& file) {
   auto text = config::read_file(file);
   if (!text) return fail(session, Exit::kRefused, text.error().what, text.error().help);
-  const config::Parsed parsed = config::parse(*text, driver_types());
+  const config::Parsed parsed = parse_here(session, *text);
   if (session.json) {
     boost::json::array problems;
     for (const config::Diagnostic& diagnostic : parsed.diagnostics) problems.push_back(to_json(diagnostic));

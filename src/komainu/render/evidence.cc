@@ -96,7 +96,8 @@ boost::json::object evidence_json() {
     boost::json::object when;
     for (const Condition& condition : conditions_of(row))
       when[condition.evidence] = boost::json::array(condition.any_of.begin(), condition.any_of.end());
-    rows.push_back(boost::json::object{{"verdict", to_string(row.verdict)}, {"text", row.text}, {"when", when}});
+    rows.push_back(
+        boost::json::object{{"verdict", to_string(row.verdict)}, {"text", row.text}, {"when", when}});
   }
   return {{"rows", rows}};
 }

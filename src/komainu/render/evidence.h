@@ -10,8 +10,8 @@ namespace komainu::cli {
 
 std::string render_evidence(const Style& style);
 
-// {"rows": [{"verdict", "text", "when": {"node": ["lost", "unknown"], …}}]}, the first row that fits decides; what
-// is not in `when` does not matter.
+// {"rows": [{"verdict", "text", "when": {"node": ["lost", "unknown"], …}}]}, the first row that fits decides;
+// what is not in `when` does not matter.
 boost::json::object evidence_json();
 
 }  // namespace komainu::cli
