@@ -10,6 +10,7 @@
 
 #include "api/documents/sentences.h"
 #include "api/documents/words.h"
+#include "base/duration_text.h"
 
 namespace komainu::api {
 namespace {
@@ -165,8 +166,18 @@ void about_monitor(Alarms& alarms, const Status& status, const MonitorView& moni
 
 }  // namespace
 
+void about_disarm(Alarms& alarms, const Status& status) {
+  if (!status.disarmed) return;
+  say(alarms, Severity::kAlarm,
+      fmt::format("disarmed by {} for another {}: {}", status.disarmed->by,
+                  duration_text(std::max<Duration>(status.disarmed->left / 1s * 1s, 1s)),
+                  status.disarmed->why),
+      "nothing is started, restarted, fenced or reset; `komainu cluster arm` ends that");
+}
+
 std::vector<AlarmView> alarms(const Status& status, const FenceStatus& fencing, core::NoQuorum on_no_quorum) {
   Alarms alarms;
+  about_disarm(alarms, status);
   about_view(alarms, status, on_no_quorum);
   if (!status.established()) {
     for (const GroupView& group : status.groups) about_stopping(alarms, group);

@@ -129,6 +129,9 @@ struct Answerer {
     if (!node) return unknown("node", call.node, spec.nodes);
     return request(core::FenceConfirm{node->id});
   }
+  Outcome operator()(const DisarmCluster& call) const {
+    return request(core::ClusterDisarm{call.length, call.why});
+  }
   // Not a request in the stream: without it there may be no quorum, and so no stream to ask in.
   Outcome operator()(const StartAlone&) const {
     const NodeId self = backend.position().self;

@@ -1,14 +1,18 @@
 #include "api/call.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
+#include <algorithm>
 #include <boost/json.hpp>
 #include <charconv>
+#include <initializer_list>
 #include <map>
 #include <span>
 #include <utility>
 #include <vector>
 
+#include "base/duration_text.h"
 #include "base/nearest.h"
 
 namespace komainu::api {
@@ -87,8 +91,8 @@ struct Arguments {
 };
 
 // The members of a JSON body, all of them texts; nothing else is known to any route.
-std::expected<std::map<std::string, std::string>, Refused> members(std::string_view body,
-                                                                   std::string_view known) {
+std::expected<std::map<std::string, std::string>, Refused> members(
+    std::string_view body, std::initializer_list<std::string_view> known) {
   std::map<std::string, std::string> found;
   if (body.find_first_not_of(" \t\r\n") == body.npos) return found;
   json::error_code error;
@@ -96,9 +100,10 @@ std::expected<std::map<std::string, std::string>, Refused> members(std::string_v
   if (error) return refuse(400, fmt::format("the body is not JSON: {}", error.message()));
   if (!value.is_object()) return refuse(400, "the body is not a JSON object");
   for (const auto& [key, member] : value.get_object()) {
-    if (known.empty() || std::string_view(key) != known)
+    if (std::ranges::find(known, std::string_view(key)) == known.end())
       return refuse(400, fmt::format("the body's member '{}' is not known here", std::string_view(key)),
-                    known.empty() ? "this request takes none" : fmt::format("known is '{}'", known));
+                    known.size() == 0 ? "this request takes none"
+                                      : fmt::format("known is '{}'", fmt::join(known, "', '")));
     if (member.is_null()) continue;
     if (!member.is_string())
       return refuse(400, fmt::format("the body's member '{}' is not a text", std::string_view(key)));
@@ -116,7 +121,7 @@ Parsed without_body(const Arguments& arguments, Call call) {
 template <CommandGroup::Verb verb>
 Parsed command_group(const Arguments& arguments) {
   constexpr bool takes_node = verb == CommandGroup::Verb::kStart || verb == CommandGroup::Verb::kMove;
-  auto body = members(arguments.body, takes_node ? "node" : "");
+  auto body = takes_node ? members(arguments.body, {"node"}) : members(arguments.body, {});
   if (!body) return std::unexpected(std::move(body.error()));
   CommandGroup command{verb, arguments.name, std::nullopt};
   if (auto node = body->find("node"); node != body->end()) command.node = node->second;
@@ -175,6 +180,21 @@ Parsed get_events(const Arguments& arguments) {
 Parsed start_alone(const Arguments& arguments) {
   return without_body(arguments, StartAlone{});
 }
+Parsed arm(const Arguments& arguments) {
+  return without_body(arguments, DisarmCluster{});
+}
+Parsed disarm(const Arguments& arguments) {
+  auto body = members(arguments.body, {"for", "why"});
+  if (!body) return std::unexpected(std::move(body.error()));
+  const std::optional<Duration> length = parse_duration((*body)["for"]);
+  if (!length || *length <= Duration{0} || *length > core::ClusterDisarm::kLongest)
+    return refuse(400, "the body's member 'for' is no duration of at most 24h", R"(write "1h" or "30min")");
+  const std::string& why = (*body)["why"];
+  if (why.empty() || why.size() > core::kMaxEvidence)
+    return refuse(400, "the body's member 'why' is no reason of at most 240 bytes",
+                  "whoever finds the cluster disarmed must know why");
+  return DisarmCluster{*length, why};
+}
 Parsed confirm_fence(const Arguments& arguments) {
   return without_body(arguments, ConfirmFence{arguments.name});
 }
@@ -208,6 +228,8 @@ constexpr Route kRoutes[] = {
     {"GET", "/v1/fence/status", get<GetFenceStatus>},
     {"POST", "/v1/fence/*/confirm", confirm_fence},
     {"POST", "/v1/cluster/start-alone", start_alone},
+    {"POST", "/v1/cluster/disarm", disarm},
+    {"POST", "/v1/cluster/arm", arm},
 };
 
 // Does the path follow the pattern? The name that stands for "*" goes to `name`.

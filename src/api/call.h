@@ -56,10 +56,14 @@ struct CheckConfig {
   std::string text;
 };
 struct StartAlone {};
+struct DisarmCluster {
+  Duration length{0};  // zero: armed again
+  std::string why;
+};
 
 using Call = std::variant<GetStatus, GetGroup, GetNode, GetNames, GetEvents, GetExplanation, GetConfig,
                           GetFenceStatus, GetHealth, CommandGroup, CommandNode, CommandMonitor, ConfirmFence,
-                          ApplyConfig, CheckConfig, StartAlone>;
+                          ApplyConfig, CheckConfig, StartAlone, DisarmCluster>;
 
 // An answer that is not 2xx.
 struct Refused {

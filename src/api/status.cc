@@ -283,6 +283,14 @@ EventView event_view(const core::Spec& spec, const StampedEvent& stamped) {
   return view;
 }
 
+namespace {
+std::optional<DisarmedView> disarmed_view(const core::State& state) {
+  if (!state.disarmed) return std::nullopt;
+  const core::Disarmed& disarmed = *state.disarmed;
+  return DisarmedView{disarmed.by, disarmed.why, disarmed.until - state.clock};
+}
+}  // namespace
+
 Status status(const core::State& state, const Position& position) {
   const core::Spec& spec = *state.spec;
   Status made{.version = std::string(version()),
@@ -294,7 +302,8 @@ Status status(const core::State& state, const Position& position) {
               .position = position.position,
               .epoch = state.lineage.epoch,
               .config_version = spec.version,
-              .cold = state.cold};
+              .cold = state.cold,
+              .disarmed = disarmed_view(state)};
   if (state.pending_spec) made.pending_config_version = state.pending_spec->spec->version;
   for (const auto& [id, node] : spec.nodes) made.nodes.push_back(node_view(state, position, node));
   for (const auto& [id, group] : spec.groups) made.groups.push_back(group_view(state, position, group));

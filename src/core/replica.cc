@@ -129,6 +129,9 @@ struct Replica::Impl {
   std::map<NodeId, LocalTime> gone_since;        // lost or suspended: when this node learnt of it
   std::map<std::uint64_t, LocalTime> due_since;  // planned proposals by digest
   std::optional<LocalTime> next_due;             // of those that still wait, the first
+  // While this node knows the cluster as disarmed, until then by its own clock. It may be off by the last
+  // ticks that were heard: with a fencer nobody relies on it.
+  std::optional<LocalTime> disarmed_until;
   std::map<std::uint64_t, LocalTime> proposed;
   bool plan_again = false;
   DirtyGroups dirty;
@@ -320,6 +323,7 @@ struct Replica::Impl {
     const std::vector<GroupId> to_probe = adopt_spec_of_donor(base);
     const SpecPtr mine = state.spec;
     state = core::establish(base, gathering, chosen, out);
+    note_disarmed();
     if (!applies(Rule::kClusterConfiguration)) install_spec(state, mine);
     dirty.all();
     live = true;
@@ -517,6 +521,7 @@ struct Replica::Impl {
     dirty.note(state, message);
     const bool had_pending = state.pending_spec.has_value();
     record(state, fact, context(message), out);
+    note_disarmed();
     if (std::holds_alternative<Tick>(fact)) {
       last_tick_seen = now;
       checkpoint();
@@ -974,8 +979,13 @@ struct Replica::Impl {
   }
 
   // A node that cannot take part for longer than `grace` stops its groups by itself: nobody can tell it to.
+  void note_disarmed() {
+    disarmed_until.reset();
+    if (state.disarmed) disarmed_until = now + (state.disarmed->until - state.clock);
+  }
   void yield_if_alone() {
     if (yielded || held.empty() || now - last_flow <= timing().grace) return;
+    if (disarmed_until && now < *disarmed_until) return;
     const bool data = std::ranges::any_of(spec().groups, [&](const auto& entry) {
       return entry.second.holds_data && held.contains(entry.first);
     });
@@ -1043,6 +1053,7 @@ struct Replica::Impl {
     if (!last_step) {
       last_step = opened = at;
       last_flow = options.last_flow.value_or(at);
+      note_disarmed();
     }
     out.clear();
     if (!dead) {
@@ -1165,6 +1176,9 @@ LocalTime Replica::last_flow() const {
 }
 std::optional<LocalTime> Replica::next_due() const {
   return impl_->next_due;
+}
+bool Replica::disarmed(LocalTime at) const {
+  return impl_->disarmed_until && at < *impl_->disarmed_until;
 }
 std::optional<LocalTime> Replica::lease_until() const {
   return impl_->lease_until;

@@ -101,6 +101,8 @@ class Replica {
   // When a Timer is wanted before the next period is over: something planned waits only for its time.
   std::optional<LocalTime> next_due() const;
   LocalTime last_flow() const;  // when an own message came back last
+  // The operator has put the cluster out of action, as far as this node knows; also without a view.
+  bool disarmed(LocalTime at) const;
   // Unset: there has never been one.
   std::optional<LocalTime> lease_until() const;
   // No others can take this node's groups at `at`: its lease is not over. True where leases are not used.

@@ -343,6 +343,25 @@ TEST(Replica, GoesOnCountingGraceAfterItsPredecessor) {
   EXPECT_TRUE(yields(started - cluster.spec.timing.grace));
 }
 
+TEST(Replica, KeepsItsGroupsWithoutAViewWhileTheClusterIsDisarmed) {
+  Cluster cluster(2);
+  const GroupId web = cluster.group("web").id;
+  cluster.has_fencer();
+  const Duration grace = cluster.spec.timing.grace;
+  Ring ring(cluster.spec);
+  ring.form({n1, n2}, 4);
+  ring.report(n1, GroupReport{web, Spec::place_of(n1), {}, Activity::kOnline});
+  ring.report(n1, Request{1, "root", ClusterDisarm{3 * grace, "a new switch"}});
+  ring.cut_off(n1);
+  ring.wait(2 * grace);
+  EXPECT_TRUE(ring.yields.empty());
+  EXPECT_TRUE(ring.at(n1).disarmed(ring.now()));
+  ring.wait(2 * grace);
+  EXPECT_FALSE(ring.at(n1).disarmed(ring.now()));
+  ASSERT_EQ(ring.yields.size(), 1u) << "its time is over";
+  EXPECT_EQ(ring.yields.front().first, n1);
+}
+
 // ---- stores
 
 TEST(Replica, WritesItsStoreAgainUntilThatWorks) {

@@ -43,6 +43,7 @@ std::uint64_t State::digest() const {
   add(digest, cold);
   add(digest, cold_since);
   add(digest, fences);
+  add(digest, disarmed);
   add(digest, nodes);
   add(digest, groups);
   add(digest, monitors);
@@ -50,7 +51,8 @@ std::uint64_t State::digest() const {
 }
 
 Durable durable_part(const State& state) {
-  Durable durable{.lineage = state.lineage, .spec = state.spec, .fences = state.fences};
+  Durable durable{
+      .lineage = state.lineage, .spec = state.spec, .fences = state.fences, .disarmed = state.disarmed};
   for (const auto& [id, node] : state.nodes) {
     if (node.duty != Duty::kActive) durable.duties[id] = node.duty;
     if (node.last_seen != Lineage{}) durable.last_seen[id] = node.last_seen;
@@ -71,6 +73,8 @@ State cold_state(const SpecPtr& spec, const Durable& durable) {
   state.lineage = durable.lineage;
   state.fences = durable.fences;
   if (!state.fences.empty()) state.clock = state.fences.back();
+  state.disarmed = durable.disarmed;
+  if (state.disarmed) state.clock = std::max(state.clock, state.disarmed->since);
   install_spec(state, spec);
   for (const auto& [id, duty] : durable.duties) {
     if (auto it = state.nodes.find(id); it != state.nodes.end()) it->second.duty = duty;

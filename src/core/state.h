@@ -194,6 +194,19 @@ struct PendingSpec {
   bool operator==(const PendingSpec& other) const;
 };
 
+// The operator's word that komainu must not act for a while: nothing is started, restarted, fenced or reset,
+// and who is without a view stops nothing, while the platform below is worked on. Only with a fencer, or on a
+// single node: a lease cannot be put aside, since those who wait for its end would not know.
+struct Disarmed {
+  Duration since{0};  // State::clock
+  Duration until{0};
+  std::string by;
+  std::string why;
+  Cause cause;
+  bool operator==(const Disarmed&) const = default;
+  auto fields() const { return std::tie(since, until, by, why, cause); }
+};
+
 struct State {
   Lineage lineage;
   SpecPtr spec;
@@ -204,7 +217,8 @@ struct State {
   std::uint64_t ticks = 0;
   bool cold = true;  // no order has been admitted since a cold start: absent nodes get startup_wait
   Duration cold_since{0};
-  std::vector<Duration> fences;  // State::clock of each fence inside the brakes' window
+  std::vector<Duration> fences;      // State::clock of each fence inside the brakes' window
+  std::optional<Disarmed> disarmed;  // durable
   std::map<NodeId, NodeState> nodes;
   std::map<GroupId, GroupState> groups;
   std::map<MonitorId, MonitorState> monitors;
@@ -253,10 +267,11 @@ struct Durable {
   std::map<MonitorId, std::set<PlaceId>> was_healthy;
   std::vector<Duration> fences;  // the brake's: State::clock goes on from the last of them
   std::map<NodeId, Lineage> last_seen;
+  std::optional<Disarmed> disarmed;  // … and not from before its beginning
   bool operator==(const Durable& other) const;
   auto fields() const {
     return std::tie(lineage, spec, duties, intents, given_up, suspended_monitors, was_healthy, fences,
-                    last_seen);
+                    last_seen, disarmed);
   }
 };
 

@@ -1,5 +1,5 @@
-// Are the options of fence agents those that the agents know? Asked of the agents themselves, where the programs are
-// installed: the configuration's own check cannot tell.
+// Are the options of fence agents those that the agents know? Asked of the agents themselves, where the
+// programs are installed: the configuration's own check cannot tell.
 #pragma once
 
 #include <map>

@@ -294,6 +294,19 @@ void Language::making() {
       "BUNDLE", [this](const std::string& file) { given_.file = file; },
       "What `cluster init` left; without it, configuration and key must be in place");
   join->preparse_callback([this](std::size_t) { given_.file.clear(); });
+  CLI::App* disarm = command(*cluster, "disarm", "Nothing is started, fenced or reset for a while", {},
+                             [this] { return disarm_cluster(session_, given_.length, given_.why); });
+  disarm->add_option("--for", given_.length, "How long, as in 30min or 1h; at most 24h")
+      ->type_name("TIME")
+      ->required();
+  disarm->add_option("--why", given_.why, "The reason, for whoever finds it so")
+      ->type_name("TEXT")
+      ->required();
+  disarm->footer(
+      "For work on what is below: the network, the hypervisor, Corosync. What runs goes on, also where there "
+      "is no "
+      "quorum, and no watchdog is fed. It ends by itself. Faults meanwhile are told, and not answered.");
+  command(*cluster, "arm", "End `cluster disarm`", {}, [this] { return arm_cluster(session_); });
   CLI::App* alone =
       command(*cluster, "start-alone", "Let this one of two nodes act without the other: both were off", {},
               [this] { return start_alone(session_, given_.yes); });

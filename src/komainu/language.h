@@ -56,7 +56,7 @@ class Language {
 
   // Where CLI11 puts what was given.
   struct Given {
-    std::string group, node, monitor, file, topic, cluster;
+    std::string group, node, monitor, file, topic, cluster, length, why;
     std::optional<std::string> scenario;
     std::vector<std::string> where;  // "[to] NODE"
     std::optional<std::size_t> last;

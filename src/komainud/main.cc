@@ -218,7 +218,7 @@ class Daemon {
             .publish_config =
                 [this](const core::Spec& spec) {
                   publish(spec);
-                  watchdog_->want(spec.timing.watchdog);
+                  watchdog_->want(node_->disarmed() ? Duration{0} : spec.timing.watchdog);
                 },
             .tell = [this](const core::Event& event) { tell(event); },
             .last_flow = last_flow,
@@ -230,7 +230,7 @@ class Daemon {
   void watch_over(const core::Spec& spec) {
     watchdog_.emplace(engine::FeederParts{
         .open = [this] { return engine::open_watchdog(watchdog_path()); },
-        .idle = [this] { return node_->idle(); },
+        .idle = [this] { return node_->idle() || node_->disarmed(); },
         .tell = [this](std::optional<Duration> timeout) { node_->guarded(timeout); },
         .alarm =
             [this](const Error& error) {
@@ -252,6 +252,9 @@ class Daemon {
     return self ? self->watchdog : std::string();
   }
   void beat_watchdog() {
+    const bool disarmed = node_->disarmed();
+    if (disarmed != std::exchange(disarmed_, disarmed))
+      watchdog_->want(disarmed ? Duration{0} : node_->replica().state().spec->timing.watchdog);
     feed_.set_after(watchdog_->beat(loop_.now()), [this] { beat_watchdog(); });
   }
 
@@ -406,6 +409,7 @@ class Daemon {
   std::unique_ptr<engine::Node> node_;
   std::unique_ptr<engine::Alert> alert_;
   std::optional<engine::WatchdogFeeder> watchdog_;
+  bool disarmed_ = false;  // as the watchdog knows it
   engine::Loop::Timer beat_{loop_};
   engine::Loop::Timer feed_{loop_};
   engine::Loop::Timer hold_{loop_};

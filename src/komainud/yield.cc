@@ -119,6 +119,11 @@ int yield(const Options& options) {
   const std::optional<std::string> why =
       engine::abandoned(spec, end, flow ? std::optional(flow->at) : std::nullopt, engine::boot_time());
   if (!why) return 0;
+  if (stored->disarmed && flow &&
+      engine::boot_time() < flow->at + (stored->disarmed->until - stored->disarmed->since)) {
+    std::cerr << "komainud --yield: the cluster is disarmed: what runs here goes on\n";
+    return 0;
+  }
   const Result<NodeId> self = find_self(spec, options.node);
   if (!self) return complain(self.error());
   std::cerr << "komainud --yield: " << *why << ": this node's groups are stopped, as the others count on\n";

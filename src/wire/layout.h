@@ -160,14 +160,17 @@ template <>
 inline constexpr auto kLayout<core::PendingSpec> =
     fields(FIELD(spec), FIELD(position), FIELD(cause), FIELD(request));
 template <>
+inline constexpr auto kLayout<core::Disarmed> =
+    fields(FIELD(since), FIELD(until), FIELD(by), FIELD(why), FIELD(cause));
+template <>
 inline constexpr auto kLayout<core::State> =
     fields(FIELD(lineage), FIELD(spec), FIELD(spec_digest), FIELD(pending_spec), FIELD(decision_version),
            FIELD(clock), FIELD(ticks), FIELD(cold), FIELD(cold_since), FIELD(fences), FIELD(nodes),
-           FIELD(groups), FIELD(monitors));
+           FIELD(groups), FIELD(monitors), FIELD(disarmed));
 template <>
 inline constexpr auto kLayout<core::Durable> =
     fields(FIELD(lineage), FIELD(spec), FIELD(duties), FIELD(intents), FIELD(given_up),
-           FIELD(suspended_monitors), FIELD(was_healthy), FIELD(fences), FIELD(last_seen));
+           FIELD(suspended_monitors), FIELD(was_healthy), FIELD(fences), FIELD(last_seen), FIELD(disarmed));
 
 // ---- src/core/message.h
 
@@ -222,12 +225,14 @@ inline constexpr auto kLayout<core::FenceConfirm> = fields(FIELD(node));
 template <>
 inline constexpr auto kLayout<core::ConfigApply> = fields(FIELD(spec));
 template <>
+inline constexpr auto kLayout<core::ClusterDisarm> = fields(FIELD(length), FIELD(why));
+template <>
 inline constexpr auto kLayout<core::ConfigRefuse> = fields(FIELD(version), FIELD(reason));
 template <>
 inline constexpr auto kLayout<decltype(core::Request::what)> =
     one_of(CHOSEN(what), ALTERNATIVE(group_start), ALTERNATIVE(group_stop), ALTERNATIVE(group_move),
            ALTERNATIVE(group_clear), ALTERNATIVE(node_duty), ALTERNATIVE(monitor_suspend),
-           ALTERNATIVE(fence_confirm), ALTERNATIVE(config_apply));
+           ALTERNATIVE(fence_confirm), ALTERNATIVE(config_apply), ALTERNATIVE(cluster_disarm));
 template <>
 inline constexpr auto kLayout<core::Request> = fields(FIELD(number), FIELD(operator_name), FIELD(what));
 template <>

@@ -34,9 +34,9 @@ inline auto members(const core::PendingSpec& value) {
 }
 inline auto members(const core::State& value) {
   const auto& [lineage, spec, spec_digest, pending_spec, decision_version, clock, ticks, cold, cold_since,
-               fences, nodes, groups, monitors] = value;
+               fences, disarmed, nodes, groups, monitors] = value;
   return std::tie(lineage, spec, spec_digest, pending_spec, decision_version, clock, ticks, cold, cold_since,
-                  fences, nodes, groups, monitors);
+                  fences, disarmed, nodes, groups, monitors);
 }
 inline auto members(const core::Snapshot& value) {
   const auto& [state] = value;

@@ -238,6 +238,18 @@ struct AlarmView {
   }
 };
 
+struct DisarmedView {
+  std::string by;
+  std::string why;
+  Duration left{0};
+  template <class Self, class Io>
+  static void fields(Self& self, Io& io) {
+    io("by", self.by);
+    io("why", self.why);
+    io("left_us", self.left);
+  }
+};
+
 struct Status {
   std::string version;  // of the daemon
   std::string cluster;
@@ -250,6 +262,7 @@ struct Status {
   std::uint64_t config_version = 0;
   std::optional<std::uint64_t> pending_config_version;
   bool cold = false;
+  std::optional<DisarmedView> disarmed;
   std::vector<NodeView> nodes;
   std::vector<GroupView> groups;
   std::vector<MonitorView> monitors;
@@ -267,6 +280,7 @@ struct Status {
     io("config_version", self.config_version);
     io("pending_config_version", self.pending_config_version);
     io("cold", self.cold);
+    io("disarmed", self.disarmed);
     io("nodes", self.nodes);
     io("groups", self.groups);
     io("monitors", self.monitors);

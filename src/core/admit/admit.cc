@@ -13,6 +13,10 @@ Refusal superseded() {
   return {"it was made for an earlier state", true};
 }
 
+Refusal disarmed() {
+  return {"the cluster is disarmed (komainu cluster arm ends that)"};
+}
+
 // Fences of one moment are one correlated loss.
 std::size_t used_brake(const State& state) {
   std::vector<Duration> moments = state.fences;
@@ -97,6 +101,7 @@ struct Kernel {
     const Group* configured = state.spec->group(start.group);
     if (!known || !configured || start.spec_version != state.spec->version) return superseded();
     if (known->order) return superseded();
+    if (state.disarmed) return disarmed();
     const std::string what = name_of(state, start.group);
     const std::string where = name_of(state, start.place);
     if (!state.may_run(start.group).empty() && applies(Rule::kStopBeforeStart))
@@ -116,6 +121,7 @@ struct Kernel {
     GroupState* known = group(restart.group, restart.group_version);
     const Group* configured = state.spec->group(restart.group);
     if (!known || !configured || known->order) return superseded();
+    if (state.disarmed) return disarmed();
     const std::string what = name_of(state, restart.group);
     const std::string where = name_of(state, restart.place);
     if (!known->at.contains(restart.place)) return superseded();
@@ -177,6 +183,7 @@ struct Kernel {
         it->second.incarnation != fence.incarnation) {
       return superseded();
     }
+    if (state.disarmed) return disarmed();
     NodeState& target = it->second;
     const std::string what = name_of(state, fence.target);
     const NodeState* executor = state.node(fence.executor);
@@ -249,6 +256,7 @@ struct Kernel {
     auto node = state.nodes.find(action.node);
     if (!known || node == state.nodes.end() || node->second.standing != Standing::kMember)
       return superseded();
+    if (state.disarmed) return disarmed();
     const std::string what = name_of(state, action.node);
     if (is_last_healthy(state, action.node))
       return Refusal{what + " is the last healthy node: it is neither stopped nor restarted"};
@@ -296,15 +304,16 @@ bool lease_ends(const State& state, NodeId id) {
   });
 }
 
-bool is_last_healthy(const State& state, NodeId node) {
+bool is_last_healthy(const State& state, NodeId node, NodeSet condemned) {
   auto healthy = [](const NodeState& known) {
     return known.standing == Standing::kMember && !known.suspended && !known.leaving &&
            known.duty == Duty::kActive && known.fences.empty();
   };
   const NodeState* known = state.node(node);
   if (!known || known->standing != Standing::kMember || known->suspended) return false;
-  return std::ranges::none_of(
-      state.nodes, [&](const auto& entry) { return entry.first != node && healthy(entry.second); });
+  return std::ranges::none_of(state.nodes, [&](const auto& entry) {
+    return entry.first != node && !condemned.contains(entry.first) && healthy(entry.second);
+  });
 }
 
 std::optional<Refusal> admit(State& state, const Proposal& proposal, const Context& context,

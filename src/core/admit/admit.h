@@ -32,7 +32,7 @@ bool is_braked(const State& state);
 bool lease_ends(const State& state, NodeId node);
 
 // Without `node` no place would be left that can run groups: it is neither fenced for a group's sake, nor
-// restarted. What is silent is not healthy, and stands in nobody's way.
-bool is_last_healthy(const State& state, NodeId node);
+// restarted. What is silent is not healthy, and stands in nobody's way. `condemned` are about to be fenced.
+bool is_last_healthy(const State& state, NodeId node, NodeSet condemned = {});
 
 }  // namespace komainu::core

@@ -188,6 +188,25 @@ TEST(Admit, BrakesFencesButCountsOneCorrelatedLossOnce) {
   EXPECT_EQ(judge(state, fence(state, node(2), node(1))).refused, "");
 }
 
+TEST(Admit, StartsAndFencesNothingWhileDisarmed) {
+  Cluster cluster(2);
+  cluster.has_fencer();
+  const GroupId web = cluster.group("web").id;
+  const GroupId db = cluster.group("db").id;
+  cluster.does(db, node(2), Activity::kOnline);
+  cluster.edit().disarmed = Disarmed{.until = 1h};
+  const State& state = cluster.state();
+  const GroupState& known = state.groups.at(db);
+  const Incarnation there = state.nodes.at(node(2)).incarnation;
+  EXPECT_THAT(judge(state, start(state, web, node(2))).refused, HasSubstr("disarmed"));
+  EXPECT_THAT(judge(state, RestartGroup{db, place(2), 0, known.version, there}).refused,
+              HasSubstr("disarmed"));
+  EXPECT_THAT(judge(state, fence(state, node(2), node(1))).refused, HasSubstr("disarmed"));
+  EXPECT_THAT(judge(state, NodeAction{node(2), FinalAction::kRestartOs, db, known.version}).refused,
+              HasSubstr("disarmed"));
+  EXPECT_EQ(judge(state, stop(state, db, node(2))).refused, "");
+}
+
 TEST(Admit, TakesNoNodeForStoppedByItsLeaseWhereAStopHadFailed) {
   Cluster cluster(3);
   const GroupId web = cluster.group("web").id;

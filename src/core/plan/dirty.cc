@@ -67,7 +67,7 @@ void DirtyGroups::note(const State& before, const Fact& fact) {
     for (const auto& [id, group] : before.groups) {
       if (changes_with_time(group)) some_.insert(id);
     }
-    if (something_settles_with_time(before)) all();
+    if (something_settles_with_time(before) || before.disarmed) all();
   } else {
     all();
   }

@@ -31,9 +31,10 @@ class NodePlanner {
     std::vector<Planned> plans;
     for (const auto& [id, node] : state_.nodes) {
       std::optional<Planned> planned = decide(id, node);
-      if (planned && std::holds_alternative<FenceNode>(planned->proposal)) condemned_.insert(id);
       auto action = groups_.actions.find(id);
-      if (!planned && action != groups_.actions.end()) planned = action->second;
+      if (!planned && action != groups_.actions.end() && !is_last_healthy(state_, id, condemned_))
+        planned = action->second;
+      if (planned && !std::holds_alternative<SettleNode>(planned->proposal)) condemned_.insert(id);
       if (planned) plans.push_back(std::move(*planned));
     }
     return plans;
@@ -67,7 +68,7 @@ class NodePlanner {
     if (state_.spec->fencing.empty()) return take_for_stopped(id, node, *grounds);
     const std::optional<std::uint32_t> level = next_level(id, node);
     const std::optional<NodeId> executor = executor_for(id);
-    if (!level || !executor || braked_ || is_last_healthy(state_, id)) return std::nullopt;
+    if (!level || !executor || braked_ || is_last_healthy(state_, id, condemned_)) return std::nullopt;
     return Planned{FenceNode{.target = id,
                              .incarnation = node.incarnation,
                              .node_version = node.version,
@@ -192,7 +193,7 @@ class NodePlanner {
   const GroupPlans& groups_;
   const bool braked_;
   Need need_;
-  NodeSet condemned_;  // are fenced by what has been planned: they fence nobody
+  NodeSet condemned_;  // are fenced, stopped or restarted by what has been planned: they fence nobody
 };
 
 }  // namespace

@@ -10,9 +10,20 @@
 namespace komainu::core {
 namespace {
 
-std::vector<Planned> merge(GroupPlans&& groups, std::vector<Planned>&& nodes) {
+// What is done while the cluster is disarmed: the operator's stops, and those of a group that runs twice.
+bool happens_disarmed(const State& state, const Planned& planned) {
+  const auto* stop = std::get_if<StopGroup>(&planned.proposal);
+  if (!stop) return false;
+  const Group* group = state.spec->group(stop->group);
+  const GroupState* known = state.group(stop->group);
+  return !group || !known || wish_of(*group, *known) == Wish::kStop || known->at.size() > 1;
+}
+
+std::vector<Planned> merge(const State& state, GroupPlans&& groups, std::vector<Planned>&& nodes) {
   std::vector<Planned> plans = std::move(groups.orders);
   std::ranges::move(nodes, std::back_inserter(plans));
+  if (state.disarmed)
+    std::erase_if(plans, [&](const Planned& planned) { return !happens_disarmed(state, planned); });
   return plans;
 }
 
@@ -44,7 +55,7 @@ bool Planned::operator==(const Planned& other) const {
 std::vector<Planned> plan(const State& state, NodeId planner) {
   GroupPlans groups = plan_groups(state, Places(state));
   std::vector<Planned> nodes = plan_nodes(state, planner, groups);
-  return merge(std::move(groups), std::move(nodes));
+  return merge(state, std::move(groups), std::move(nodes));
 }
 
 std::vector<Planned> plan(const State& state, NodeId planner, const DirtyGroups& dirty) {
@@ -56,7 +67,7 @@ std::vector<Planned> plan(const State& state, NodeId planner, const DirtyGroups&
   if (due) groups = plan_groups(state, places);
   std::vector<Planned> nodes;
   if (due || !all_accounted_for(state)) nodes = plan_nodes(state, planner, groups);
-  return merge(std::move(groups), std::move(nodes));
+  return merge(state, std::move(groups), std::move(nodes));
 }
 
 }  // namespace komainu::core

@@ -166,7 +166,7 @@ Request any_request(Draw& draw, const State& state) {
   const NodeId node = any_key(draw, state.nodes);
   const std::optional<PlaceId> place = draw.one_in(2) ? std::optional(Spec::place_of(node)) : std::nullopt;
   Request request{.number = 1, .operator_name = "root"};
-  switch (draw.below(7)) {
+  switch (draw.below(8)) {
     case 0:
       request.what = GroupStart{group, place};
       break;
@@ -184,6 +184,9 @@ Request any_request(Draw& draw, const State& state) {
       break;
     case 5:
       request.what = FenceConfirm{node};
+      break;
+    case 6:
+      request.what = ClusterDisarm{draw.below(3) * Duration{3s}, "a new switch"};
       break;
     default:
       if (state.monitors.empty()) return any_request(draw, state);
@@ -368,6 +371,8 @@ History any_past(Draw& draw) {
         known.standing != Standing::kMember && id.value % 2 == 0 && history.state.members().size() > 0;
     if (!away) history.change(id, come_back);
   }
+  history.state.disarmed.reset();
+  history.dirty.all();
   return history;
 }
 

@@ -14,6 +14,11 @@ namespace {
 
 // A planner that was stopped for hours must not age every counter at once.
 constexpr Duration kLongestTick = 5s;
+constexpr const char* kDisarmed = "the cluster is disarmed (komainu cluster arm ends that)";
+
+bool needs_lease(const Spec& spec) {
+  return spec.fencing.empty() && spec.nodes.size() > 1;
+}
 
 struct Recorder {
   State& state;
@@ -290,6 +295,12 @@ struct Recorder {
                        state.clock - state.cold_since >= state.spec->timing.startup_wait)) {
       state.cold = false;
     }
+    if (state.disarmed && state.clock >= state.disarmed->until) arm("the time is over");
+  }
+  void arm(const std::string& why) {
+    const Cause cause = std::exchange(state.disarmed, std::nullopt)->cause;
+    effects.emplace_back(Event{Severity::kWarning, EventKind::kProtocol, cause, std::nullopt, std::nullopt,
+                               std::nullopt, "armed again: " + why});
   }
 
   // One failure is forgotten for each period without a new one; true: something was.
@@ -353,6 +364,7 @@ struct Recorder {
   }
 
   void ask(const Request& request, const GroupStart& start) {
+    if (state.disarmed) return answer(request, false, kDisarmed);
     GroupState* known = asked(request, start.group);
     if (!known || !allows(request, start.group, start.place)) return;
     if (start.place && known->online() != start.place) {
@@ -371,6 +383,7 @@ struct Recorder {
     accept(request, stop.group, *known, "stop " + name_of(state, stop.group));
   }
   void ask(const Request& request, const GroupMove& move) {
+    if (state.disarmed) return answer(request, false, kDisarmed);
     GroupState* known = asked(request, move.group);
     if (!known || !allows(request, move.group, move.place)) return;
     const std::optional<PlaceId> now = known->online();
@@ -468,9 +481,34 @@ struct Recorder {
     settle(state, confirm.node, "is off by the word of " + request.operator_name, caused, effects);
     answer(request, true, text);
   }
+  void ask(const Request& request, const ClusterDisarm& disarm) {
+    if (disarm.length <= Duration{0}) {
+      if (!state.disarmed) return answer(request, false, "the cluster is armed");
+      arm("by " + request.operator_name);
+      return answer(request, true, "armed again");
+    }
+    if (needs_lease(*state.spec))
+      return answer(
+          request, false,
+          "a cluster without a fencer cannot be disarmed: its nodes rely on each other's leases (drain "
+          "the node instead)");
+    if (disarm.length > ClusterDisarm::kLongest || disarm.why.size() > kMaxEvidence)
+      return answer(request, false, "at most 24 h, and a reason of at most 240 bytes");
+    state.disarmed = Disarmed{.since = state.clock,
+                              .until = state.clock + disarm.length,
+                              .by = request.operator_name,
+                              .why = disarm.why,
+                              .cause = context.cause};
+    effects.emplace_back(Event{Severity::kAlarm, EventKind::kOperator, context.cause, std::nullopt,
+                               std::nullopt, std::nullopt,
+                               request.operator_name + ": disarm: " + disarm.why});
+    answer(request, true, "disarmed: nothing is started or fenced until this ends");
+  }
   void ask(const Request& request, const ConfigApply& apply) {
     if (state.pending_spec) return answer(request, false, "another configuration is being applied");
     if (std::string why = cannot_apply(state, *apply.spec); !why.empty()) return answer(request, false, why);
+    if (state.disarmed && needs_lease(*apply.spec))
+      return answer(request, false, "without a fencer it could not be disarmed: arm it first");
     auto proposed = std::make_shared<Spec>(*apply.spec);
     proposed->version = state.spec->version + 1;
     state.pending_spec = PendingSpec{proposed, context.position.position, context.cause, request.number};

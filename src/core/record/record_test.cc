@@ -152,6 +152,50 @@ TEST(Apply, RefusesVotesThatAreUnsoundWhileCorosyncStillCountsTheOldOnes) {
   }
 }
 
+// The last answer, and whether it was yes.
+std::pair<bool, std::string> answered(const Effects& effects) {
+  const Answer* last = nullptr;
+  for (const Effect& effect : effects)
+    if (const auto* answer = std::get_if<Answer>(&effect)) last = answer;
+  return last ? std::pair(last->accepted, last->text) : std::pair(false, std::string());
+}
+
+TEST(Disarm, EndsByItselfAndByTheOperatorsWord) {
+  Reporting cluster;
+  cluster.has_fencer();
+  cluster.says(node(1), Request{1, "root", ClusterDisarm{1min, "a new switch"}});
+  EXPECT_TRUE(answered(cluster.effects).first);
+  ASSERT_TRUE(cluster.state().disarmed);
+  cluster.says(node(1), Request{2, "root", GroupMove{cluster.db, place(2)}});
+  EXPECT_FALSE(answered(cluster.effects).first);
+  cluster.time_passes(55s);
+  EXPECT_TRUE(cluster.state().disarmed);
+  cluster.time_passes(5s);
+  EXPECT_FALSE(cluster.state().disarmed);
+  cluster.says(node(1), Request{3, "root", ClusterDisarm{1h, "a new switch"}});
+  cluster.says(node(1), Request{4, "root", ClusterDisarm{}});
+  EXPECT_TRUE(answered(cluster.effects).first);
+  EXPECT_FALSE(cluster.state().disarmed);
+}
+
+TEST(Disarm, IsRefusedWhereALeaseStandsForAFence) {
+  Reporting cluster;
+  cluster.says(node(1), Request{1, "root", ClusterDisarm{1min, "a new switch"}});
+  EXPECT_FALSE(answered(cluster.effects).first);
+  EXPECT_FALSE(cluster.state().disarmed);
+}
+
+TEST(Durable, KeepsTheClusterDisarmedOverAColdStart) {
+  Reporting cluster;
+  cluster.passes(100s);
+  cluster.edit().disarmed =
+      Disarmed{.since = 90s, .until = 150s, .by = "root", .why = "a new switch", .cause = {}};
+  const State& before = cluster.state();
+  const State after = cold_state(before.spec, durable_part(before));
+  EXPECT_EQ(after.disarmed, before.disarmed);
+  EXPECT_EQ(after.clock, Duration{90s});
+}
+
 TEST(Durable, KeepsTheBrakeOverAColdStart) {
   Reporting cluster;
   cluster.passes(100s);

@@ -42,7 +42,8 @@ const AgentOption* find(const AgentMetadata& metadata, std::string_view name) {
 // Which of its forms the agents take: fencing.py of fence-agents reads them so.
 bool is_boolean(std::string_view value) {
   static constexpr std::string_view kForms[] = {"1", "0", "true", "false", "yes", "no", "on", "off"};
-  return std::ranges::any_of(kForms, [&](std::string_view form) { return boost::algorithm::iequals(form, value); });
+  return std::ranges::any_of(kForms,
+                             [&](std::string_view form) { return boost::algorithm::iequals(form, value); });
 }
 bool is_number(std::string_view value) {
   std::int64_t number = 0;

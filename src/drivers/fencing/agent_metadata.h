@@ -1,5 +1,5 @@
-// What a fence agent says of its own options (`action=metadata`; ClusterLabs fence-agents, FenceAgentAPI.md), and
-// what is wrong with the options it is to be given by that.
+// What a fence agent says of its own options (`action=metadata`; ClusterLabs fence-agents, FenceAgentAPI.md),
+// and what is wrong with the options it is to be given by that.
 #pragma once
 
 #include <cstdint>

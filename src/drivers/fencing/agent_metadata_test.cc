@@ -55,7 +55,8 @@ TEST(AgentMetadata, MissesARequiredOptionUnlessASecretFileMayHoldIt) {
 
 TEST(AgentMetadata, RefusesWhatIsNoMetadata) {
   EXPECT_FALSE(parse_agent_metadata("usage: fence_box [options]"));
-  EXPECT_FALSE(parse_agent_metadata("<resource-agent><parameters><parameter/></parameters></resource-agent>"));
+  EXPECT_FALSE(
+      parse_agent_metadata("<resource-agent><parameters><parameter/></parameters></resource-agent>"));
   EXPECT_FALSE(parse_agent_metadata(std::string(kMaxAgentMetadata + 1, ' ')));
 }
 

@@ -386,6 +386,11 @@ void Node::answer_late_ones() {
 // ---- leaving
 
 void Node::leave(Duration patience, std::function<void()> done) {
+  // What runs goes on without this daemon, as the operator wants it; its successor takes it over.
+  if (disarmed()) {
+    executor_.cancel_fences();
+    return done();
+  }
   const LocalTime until = parts_.loop.now() + patience;
   leaving_ = Leave{until, until + executor_.longest_stops(), std::move(done), {}, {}};
   for (const auto& [group, activity] : replica_->holds()) leaving_->groups.push_back(group);

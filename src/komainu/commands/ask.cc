@@ -189,6 +189,17 @@ Exit confirm_fence(const Session& session, const std::string& node, bool sure) {
                            .intent = fmt::format("telling the cluster that {} is off", node)});
 }
 
+Exit disarm_cluster(const Session& session, const std::string& length, const std::string& why) {
+  return request(session,
+                 {.target = "/v1/cluster/disarm",
+                  .body = boost::json::serialize(boost::json::object{{"for", length}, {"why", why}}),
+                  .intent = fmt::format("nothing is started, restarted, fenced or reset for {}", length)});
+}
+
+Exit arm_cluster(const Session& session) {
+  return request(session, {.target = "/v1/cluster/arm", .intent = "komainu acts again"});
+}
+
 Exit start_alone(const Session& session, bool sure) {
   auto status = session.client().get<api::Status>("/v1/status");
   if (!status) return fail(session, status.error());
