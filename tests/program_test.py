@@ -292,6 +292,36 @@ class TwoNodes(ClusterTest):
         fences = [event.text for event in self.cluster.events_since(0) if event.kind == "fence"]
         self.assertEqual(fences, [])
 
+    def test_while_it_is_disarmed_what_is_below_can_be_worked_on_and_nothing_is_done(self):
+        other = self.lab.others(self.active)[0]
+        daemon, application = self.active.main_pid("komainud"), self.active.pids("nginx")
+        self.cluster.komainu(self.active, "cluster", "disarm", "--for", "10min", "--why", "a new switch")
+
+        self.active.systemctl("restart", "corosync", timeout=60)
+        self.assertNotEqual(self.active.main_pid("komainud"), daemon, "it starts anew with Corosync")
+        self.wait_for_members(other, 2)
+        self.active.signal_main("corosync", signal.SIGSTOP)
+        self.wait_for_members(other, 1)
+        grace = 4.0  # of the profile `lan`; without the operator's word the group would stop by then
+        began = time.monotonic()
+        wait_for(lambda: time.monotonic() - began > 2 * grace, 3 * grace, "more than grace is over")
+        self.assertEqual(self.active.pids("nginx"), application)
+        self.assertIn("disarmed by root", self.cluster.komainu(other, "status").stdout)
+        self.active.signal_main("corosync", signal.SIGCONT)
+        self.wait_for_members(other, 2)
+        self.assertEqual(self.active.pids("nginx"), application)
+        self.assertEqual([event.text for event in self.cluster.events_since(0) if event.kind == "fence"], [])
+
+        self.cluster.komainu(other, "cluster", "arm")
+        self.cluster.wait_healthy()
+        self.active.signal("nginx")
+        wait_for(lambda: self.active.pids("nginx") not in ([], application), 20, "komainu acts again")
+
+    def wait_for_members(self, seen_by, number):
+        def members():
+            return sum(node["standing"] == "member" for node in self.cluster.status(seen_by)["nodes"])
+        wait_for(lambda: members() == number, 60, f"{seen_by} sees {number} members")
+
     def test_times_that_corosync_was_not_told_of_are_an_alarm_until_it_is(self):
         def said(words):
             return all(any(words in event.text for event in self.cluster.events_since(0, [server]))
