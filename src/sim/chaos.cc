@@ -28,15 +28,15 @@ namespace {
 // What time_passes() moves the clocks at most, at once.
 constexpr Duration kLongestStep = 1'001ms;
 
-// Short, so that a schedule sees many of them run out. The watchdog is a part of the drain: nodes know of
-// none.
+// Short, so that a schedule sees many of them run out.
 constexpr Duration kLeaseStep = 201ms;
-constexpr Duration kWatchdog = 400ms;
-core::Timing lease_timing_of_schedules() {
+core::Timing lease_timing_of_schedules(std::uint32_t nodes) {
+  const std::uint32_t times = nodes > 3 ? 3 : 1;  // more nodes have more to say before one is renewed
   core::Timing timing;
-  timing.lease = 1s;
-  timing.grace = 800ms;
-  timing.drain = kWatchdog + kLeaseStep;
+  timing.lease = times * 1s;
+  timing.grace = times * 800ms;
+  timing.watchdog = 1s;
+  timing.drain = kLeaseStep;  // a watchdog that fires is noticed after the step
   timing.max_pause = 3 * kLeaseStep;
   return timing;
 }
@@ -46,7 +46,7 @@ core::SpecPtr spec_of(const Scenario& scenario) {
   if (scenario.fencing == Scenario::Fencing::kFencer) return spec;
   auto leased = std::make_shared<core::Spec>(*spec);
   leased->fencing.clear();
-  leased->timing = lease_timing_of_schedules();
+  leased->timing = lease_timing_of_schedules(scenario.nodes);
   return leased;
 }
 
@@ -221,16 +221,18 @@ void Chaos::timer_rings(NodeId node) {
   world_.pass(node, Duration{0});
 }
 
-// The watchdog of a machine whose daemon is gone, or whose groups do not stop though it yields, resets it.
+// As the device's owner has it (engine/watchdog): fed from the daemon's loop, while its lease runs or nothing
+// runs there. Only a machine that runs nothing is spared a reset without a daemon: it would change nothing.
 void Chaos::guard_by_watchdogs(Duration time) {
   for (std::uint32_t i = 0; i < world_.size(); ++i) {
     const NodeId node{i};
     const Machine& machine = world_.machine(node);
     const bool runs =
         std::ranges::any_of(machine.groups, [](const Here& here) { return here.runs || !here.jobs.empty(); });
-    const bool fed = !runs || (world_.up(node) && !machine.yields);
+    const bool loop_ran = world_.up(node) && late_[i] == Duration{0};
+    const bool fed = !runs || (loop_ran && world_.replica(node).may_run(LocalTime{machine.clock}));
     unfed_[i] = fed ? Duration{0} : unfed_[i] + time;
-    if (!world_.powered(node) || unfed_[i] < kWatchdog) continue;
+    if (!world_.powered(node) || unfed_[i] < spec_->timing.watchdog) continue;
     note(fmt::format("{}'s watchdog resets it", i));
     ++seen_.reset;
     unfed_[i] = Duration{0};
