@@ -32,6 +32,7 @@ core::Spec spec(Profile profile, ArbiterType arbiter, std::size_t nodes = 4) {
   result.profile = profile;
   result.quorum.arbiter = arbiter;
   result.timing = default_timing(profile, arbiter);
+  result.timing.watchdog = 10s;
   for (std::uint32_t id = 0; id < nodes; ++id) result.nodes[NodeId{id}].id = NodeId{id};
   core::Group& group = result.groups[GroupId{0}];
   group.id = GroupId{0};
@@ -93,7 +94,7 @@ TEST(TimingCheck, EveryRuleThatAConfigurationCanBreakIsBrokenByACaseBelow) {
   std::set<std::string_view> unbreakable{"consensus", "quorum device heard", "quorum device decides"};
   std::set<std::string_view> names;
   for (const TimingRule& rule : timing_rules()) EXPECT_TRUE(names.insert(rule.name).second) << rule.name;
-  EXPECT_EQ(names.size(), 14 + unbreakable.size()) << "a new rule needs a case in EachRuleIsChecked";
+  EXPECT_EQ(names.size(), 15 + unbreakable.size()) << "a new rule needs a case in EachRuleIsChecked";
 }
 
 TEST(TimingCheck, EachRuleIsChecked) {
@@ -132,8 +133,14 @@ TEST(TimingCheck, EachRuleIsChecked) {
        "lease 3601ms"},
       {[](core::Spec& s) { s.timing.max_pause = 2600ms; },
        "lease (5s) is shorter than 2 × max_pause (2 × 2600ms = 5200ms)", "max_pause 2500ms"},
-      {[](core::Spec& s) { s.timing.drain = 9s; },
-       "drain (9s) is shorter than the stop of group \"web\" (10s)", "drain 10s"},
+      {[](core::Spec& s) {
+         s.timing.watchdog = 1s;
+         for (core::Resource& resource : s.groups[GroupId{0}].resources) resource.stop_timeout = 500ms;
+       },
+       "4/5 × watchdog (4/5 × 1s = 800ms) is not longer than max_pause (1s)", "max_pause 799ms"},
+      {[](core::Spec& s) { s.groups[GroupId{0}].resources[1].stop_timeout = 15s; },
+       "lease + watchdog (5s + 10s = 15s) is shorter than grace + the stop of group \"web\" (4s + 20s = 24s)",
+       "watchdog 19s"},
       {[](core::Spec& s) {
          s.groups[GroupId{0}].resources[0].start_timeout = 1s;
          s.groups[GroupId{0}].resources[0].params["probe_wait"] = Duration{1s};
@@ -191,25 +198,10 @@ TEST(TimingCheck, TheReasonAndTheRepairAreSaid) {
 TEST(TimingCheck, TheLeaseMattersOnlyWithoutFencing) {
   core::Spec wrong = fenced();
   wrong.timing.lease = 1s;
-  wrong.timing.drain = 0s;
+  wrong.timing.watchdog = 1s;
   EXPECT_THAT(texts(wrong), IsEmpty());
   wrong.fencing.clear();
-  EXPECT_EQ(texts(wrong).size(), 4U);
-}
-
-TEST(TimingCheck, AWatchdogEndsWhatDoesNotStop) {
-  core::Spec guarded = lan();
-  guarded.timing.drain = 0s;
-  guarded.timing.watchdog = 10s;
-  EXPECT_THAT(texts(guarded), IsEmpty());
-}
-
-TEST(TimingCheck, WhoAcceptsASplitWaitsForNoStop) {
-  core::Spec wrong = lan();
-  wrong.timing.drain = 0s;
-  EXPECT_EQ(texts(wrong).size(), 1U);
-  wrong.quorum.allow_split_risk = true;
-  EXPECT_THAT(texts(wrong), IsEmpty());
+  EXPECT_EQ(texts(wrong).size(), 5U);
 }
 
 TEST(TimingCheck, OneServerWaitsForNobody) {

@@ -19,12 +19,9 @@ constexpr Condition kAlways{"always", [](const Spec&) { return true; }};
 constexpr Condition kSeveralNodes{"with several nodes", several};
 constexpr Condition kFenced{"with fencing", [](const Spec& spec) { return !spec.fencing.empty(); }};
 constexpr Condition kLeased{"without fencing", leased};
-// Nobody waits for the end of a stop where both halves of a split go on anyway; and a watchdog ends what does
-// not stop.
-constexpr Condition kLeaseAlone{"without fencing, watchdog and allow_split_risk", [](const Spec& spec) {
-                                  return leased(spec) && !spec.quorum.allow_split_risk &&
-                                         spec.timing.watchdog == Duration{0};
-                                }};
+constexpr Condition kGuarded{"without fencing, with a watchdog", [](const Spec& spec) {
+                               return leased(spec) && spec.timing.watchdog > Duration{0};
+                             }};
 constexpr Condition kQuorumDevice{"with a quorum device", [](const Spec& spec) {
                                     return several(spec) && spec.quorum.arbiter == core::ArbiterType::kQnetd;
                                   }};
@@ -141,16 +138,23 @@ std::span<const TimingRule> timing_rules() {
        Each::kCluster,
        Severity::kError,
        "a node that finds itself paused for half its lease gives up its groups"},
-      {"stop before takeover",
-       {{kDrain}},
-       kAtLeast,
-       {{kGroupStop}},
-       kLeaseAlone,
-       Each::kGroup,
+      {"pause within the watchdog",
+       {{kWatchdog, 4, 5}},
+       kLonger,
+       {{kMaxPause}},
+       kGuarded,
+       Each::kCluster,
        Severity::kError,
-       "a node begins to stop no later than when its lease is over, and the others start the group `drain` "
-       "later; "
-       "add fencing, or give the stop the time that it may take"},
+       "it is fed every fifth of its time: a pause that the lease survives would reset the node"},
+      {"stop before the reset",
+       {{kLease}, {kWatchdog}},
+       kAtLeast,
+       {{kGrace}, {kGroupStop}},
+       kGuarded,
+       Each::kGroup,
+       Severity::kWarning,
+       "a node that is cut off begins to stop after `grace`, and its watchdog is not fed beyond the lease "
+       "before all has stopped: a stop that takes all its time would end in a reset"},
       {"address check within the start",
        {{kStartTimeout}},
        kLonger,
