@@ -226,7 +226,9 @@ class WithoutAFencer(ClusterTest):
         without = text.replace(text[text.index("[[fencing]]"):text.index("[[group]]")], "")
         brief = without.replace('unit = "nginx.service"', 'unit = "nginx.service"\n  stop_timeout = "5s"', 1)
         brief = brief.replace('type    = "floating-ip"', 'type    = "floating-ip"\n  stop_timeout = "2s"')
-        return brief + '\n[timing]\nlease = "5s"\nwatchdog = "0s"\ndrain = "15s"\n'
+        brief = brief.replace('profile = "lan"', 'profile = "lan"\nwatchdog = "lab:/run/lab/watchdog"')
+        # Long: what is asked here is what stops without it.
+        return brief + '\n[timing]\nlease = "5s"\nwatchdog = "30s"\ndrain = "1s"\n'
 
     def test_a_partition_heals_into_one_cluster_with_the_group_running_once(self):
         self.lab.isolate(self.active, "interconnect")

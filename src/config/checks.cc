@@ -44,6 +44,7 @@ class Checks {
   void quorum();
   bool quorum_ping_has_use() const;
   void two_nodes();
+  void lease();
   void fencing();
   void group(const GroupDraft& draft);
   void resources(const GroupDraft& draft);
@@ -162,6 +163,7 @@ void Checks::quorum() {
     diagnostics_.error(draft_.quorum.at.of("ping"), "ping without fencing", "[[fencing]], or leave it out",
                        "it tells which node may fence, and there is no fencer");
   if (nodes == 2) two_nodes();
+  if (nodes > 2) lease();
 }
 
 bool Checks::quorum_ping_has_use() const {
@@ -179,6 +181,22 @@ void Checks::two_nodes() {
       "two nodes without fencing: when they cannot see each other, each takes the other for dead, and both "
       "run every group",
       "[[fencing]]", "or accept the risk with allow_split_risk = true");
+}
+
+// What takes over waits for the end of a lease, and counts on it.
+void Checks::lease() {
+  const Places& times = draft_.timing_at;
+  const bool arbiter_reported = draft_.quorum.at.given("arbiter");
+  if (fencing_given() || !spec_.uses_lease() || arbiter_reported || times.unreadable.contains("watchdog") ||
+      spec_.timing.watchdog > Duration::zero())
+    return;
+  diagnostics_.error(
+      times.header.line > 0 ? times.of("watchdog") : quorum_place(),
+      "no fencing, and no watchdog: a node that is cut off while its daemon hangs or is gone stops nothing, "
+      "and the others start its groups all the same when its lease is over",
+      "watchdog = \"10s\" in [timing], or [[fencing]]",
+      "each server's /dev/watchdog then resets it when it cannot stop its groups (softdog, where there is no "
+      "other); or accept the risk with allow_split_risk = true");
 }
 
 void Checks::fencing() {

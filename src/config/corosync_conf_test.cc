@@ -35,7 +35,8 @@ std::string four_nodes(const std::string& profile) {
 }
 
 std::string with_ipv6() {
-  return "[cluster]\nname = \"six\"\n[[node]]\nname = \"a\"\nid = 64\nlinks = [\"fd00::1\", \"10.0.0.1\"]\n"
+  return "[timing]\nwatchdog = \"10s\"\n[cluster]\nname = \"six\"\n[[node]]\nname = \"a\"\nid = 64\nlinks = "
+         "[\"fd00::1\", \"10.0.0.1\"]\n"
          "[[node]]\nname = \"b\"\nlinks = [\"fd00::2\", \"10.0.0.2\"]\n"
          "[[node]]\nname = \"c\"\nlinks = [\"fd00::3\", \"10.0.0.3\"]\n";
 }

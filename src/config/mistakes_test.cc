@@ -280,11 +280,11 @@ TEST(Nodes, HaveAnIdEach) {
 }
 
 TEST(Nodes, AreSixtyFourAtMost) {
-  std::string text = "[cluster]\nname = \"c\"\n";
+  std::string text = "[timing]\nwatchdog = \"3min\"\n[cluster]\nname = \"c\"\n";
   for (int i = 1; i <= 65; ++i)
     text +=
         "[[node]]\nname = \"n" + std::to_string(i) + "\"\nlinks = [\"10.0.0." + std::to_string(i) + "\"]\n";
-  expect(text, {{"195:1 more than 64 nodes"}});
+  expect(text, {{"197:1 more than 64 nodes"}});
 }
 
 TEST(Nodes, OneNetworkIsWorthANote) {
@@ -298,10 +298,11 @@ TEST(Nodes, OneNetworkIsWorthANote) {
 
 // ---- the right to act
 
-std::string without_fencing(const std::string& text) {
+std::string without_fencing(const std::string& text, const std::string& watchdog = "3min") {
   return replaced(text, "[[fencing]]\ndevice = [ { type = \"agent\", agent = \"fence_virt\" } ]\n", "") +
-         "[timing]\ndrain = \"3min\"\n";
+         "[timing]\nwatchdog = \"" + watchdog + "\"\n";
 }
+const std::string kThirdNode = "[[node]]\nname = \"guest3\"\nlinks = [\"10.0.1.13\", \"192.168.50.13\"]\n";
 
 TEST(Quorum, TwoNodesNeedFencingOrADecision) {
   const std::string what =
@@ -311,6 +312,31 @@ TEST(Quorum, TwoNodesNeedFencingOrADecision) {
   expect(without_fencing(two_nodes()), {{"8:1 " + what}});
   expect(without_fencing(two_nodes("[quorum]\n")), {{"26:1 " + what}});
   expect(without_fencing(two_nodes("[quorum]\nallow_split_risk = true\n")), {});
+}
+
+TEST(Quorum, ALeaseNeedsAWatchdog) {
+  const Expected unguarded{
+      "30:12 no fencing, and no watchdog: a node that is cut off while its daemon hangs or is gone stops "
+      "nothing, and the others start its groups all the same when its lease is over",
+      "\"0s\""};
+  expect(without_fencing(two_nodes(kThirdNode)), {});
+  expect(without_fencing(two_nodes(kThirdNode), "0s"), {unguarded});
+  expect(two_nodes(kThirdNode + "[timing]\nwatchdog = \"0s\"\n"), {});
+  expect(without_fencing(two_nodes(kThirdNode + "[quorum]\nallow_split_risk = true\n"), "0s"), {});
+  expect(without_fencing(two_nodes("[quorum]\nallow_split_risk = true\n"), "0s"), {});
+  expect(without_fencing(two_nodes(kThirdNode), "a while"),
+         {{"30:12 `watchdog` of [timing] is no duration"}});
+}
+
+TEST(Quorum, AMissingWatchdogIsReportedWhereItWouldStand) {
+  const std::string bare = replaced(without_fencing(two_nodes(kThirdNode)), "watchdog = \"3min\"\n", "");
+  const Parsed times = parse(bare, registry());
+  ASSERT_EQ(times.diagnostics.size(), 1U);
+  EXPECT_EQ(times.diagnostics[0].expected, "watchdog = \"10s\" in [timing], or [[fencing]]");
+  EXPECT_EQ(times.diagnostics[0].at.line, 29U) << "[timing]";
+  const Parsed nodes = parse(replaced(bare, "[timing]\n", ""), registry());
+  ASSERT_EQ(nodes.diagnostics.size(), 1U);
+  EXPECT_EQ(nodes.diagnostics[0].at.line, 26U) << "the last node: there is no [timing] and no [quorum]";
 }
 
 TEST(Quorum, AnArbiterReplacesNoFencer) {
@@ -324,8 +350,7 @@ TEST(Quorum, AnArbiterReplacesNoFencer) {
 }
 
 TEST(Quorum, NobodyIsFrozenWhileOthersTakeHisLeaseForOver) {
-  expect(without_fencing(two_nodes("[[node]]\nname = \"guest3\"\nlinks = [\"10.0.1.13\", \"192.168.50.13\"]\n"
-                                   "[quorum]\non_no_quorum = \"freeze\"\n")),
+  expect(without_fencing(two_nodes(kThirdNode + "[quorum]\non_no_quorum = \"freeze\"\n")),
          {{"30:16 on_no_quorum = \"freeze\" without fencing"}});
 }
 
@@ -350,9 +375,7 @@ TEST(Quorum, PingHoldsBackFencesAndNothingElse) {
   const std::string ping = "[quorum]\nping = [\"10.0.1.254\"]\n";
   expect(two_nodes(ping), {});
   expect(without_fencing(two_nodes(ping + "allow_split_risk = true\n")), {});
-  expect(without_fencing(
-             two_nodes("[[node]]\nname = \"guest3\"\nlinks = [\"10.0.1.13\", \"192.168.50.13\"]\n" + ping)),
-         {{"30:8 ping without fencing"}});
+  expect(without_fencing(two_nodes(kThirdNode + ping)), {{"30:8 ping without fencing"}});
 }
 
 TEST(Quorum, ItsMonitorsKeepTheirNames) {
@@ -366,8 +389,7 @@ TEST(Quorum, ItsMonitorsKeepTheirNames) {
 }
 
 TEST(Quorum, QnetdIsForAnEvenNumber) {
-  expect(two_nodes("[[node]]\nname = \"guest3\"\nlinks = [\"10.0.1.13\", \"192.168.50.13\"]\n"
-                   "[quorum]\narbiter = { type = \"qnetd\", address = \"10.0.1.1\" }\n"),
+  expect(two_nodes(kThirdNode + "[quorum]\narbiter = { type = \"qnetd\", address = \"10.0.1.1\" }\n"),
          {{"32:11 qnetd decides between equal halves, and there are 3 nodes"}});
 }
 
@@ -386,8 +408,7 @@ const std::string kDisk =
 TEST(Data, NeedsFencing) {
   expect(without_fencing(two_nodes(kDisk + "[quorum]\nallow_split_risk = true\n")),
          {{"13:1 group \"web\" holds data, and there is no fencing"}});
-  const std::string three = "[[node]]\nname = \"guest3\"\nlinks = [\"10.0.1.13\", \"192.168.50.13\"]\n";
-  expect(without_fencing(two_nodes(kDisk + three)),
+  expect(without_fencing(two_nodes(kDisk + kThirdNode)),
          {{"13:1 group \"web\" holds data, and there is no fencing"}});
   expect(two_nodes(kDisk), {});
 }

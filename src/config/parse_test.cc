@@ -245,7 +245,7 @@ TEST(Ids, OfRemovedObjectsAreNotGivenToNewOnes) {
 }
 
 TEST(Ids, OfNodesAreReusedOnlyWhenThereIsNoOther) {
-  std::string all = "[cluster]\nname = \"c\"\n";
+  std::string all = "[timing]\nwatchdog = \"3min\"\n[cluster]\nname = \"c\"\n";
   for (int i = 0; i < 64; ++i)
     all += "[[node]]\nname = \"n" + std::to_string(i) + "\"\nlinks = [\"10.0.0." + std::to_string(i + 1) +
            "\"]\n";

@@ -297,7 +297,7 @@ const Declaration<core::Timing>& timing_section() {
                     "The timeout of the watchdog device that resets a node which could not stop its groups, "
                     "or whose daemon is gone. Takeover without fencing waits for it, and a node whose device "
                     "cannot be set to this timeout or a shorter one starts no groups then. Zero: no device "
-                    "is used, and without fencing `drain` covers the stop of every group.",
+                    "is used; three or more nodes then need [[fencing]].",
                     {.min = 0s, .max = 10min, .check = not_whole_seconds})
           .optional(
               "drain", &Timing::drain,

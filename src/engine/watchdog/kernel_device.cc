@@ -72,10 +72,10 @@ std::string owner() {
 Error cannot_open(const std::string& path, int error) {
   const std::string what = "cannot open the watchdog " + path + ": " + errno_text(error);
   if (error == ENOENT || error == ENODEV || error == ENXIO) {
-    return {
-        what,
-        "this machine has none, or its driver is not loaded: load the hardware's (iTCO_wdt, i6300esb, "
-        "ipmi_watchdog …) or softdog, by a line in /etc/modules-load.d, or set [timing] watchdog = \"0s\""};
+    return {what,
+            "this machine has none, or its driver is not loaded: load the hardware's (iTCO_wdt, i6300esb, "
+            "ipmi_watchdog …) or softdog, by a line in /etc/modules-load.d, or add [[fencing]] and set "
+            "[timing] watchdog = \"0s\""};
   }
   if (error == EBUSY) {
     const std::string who = owner();
