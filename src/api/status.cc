@@ -10,6 +10,7 @@
 
 #include "api/alarms.h"
 #include "api/documents/sentences.h"
+#include "core/admit/admit.h"
 #include "core/judge/judge.h"
 #include "core/plan/placement.h"
 
@@ -233,7 +234,7 @@ FenceStatus fence_status(const core::State& state, const Position& position) {
   const core::Spec& spec = *state.spec;
   FenceStatus status{.brake_fences = spec.brakes.fences,
                      .brake_window = spec.brakes.window,
-                     .brake_used = static_cast<std::uint32_t>(state.fences.size())};
+                     .brake_used = static_cast<std::uint32_t>(core::used_brake(state))};
   for (const core::FenceLevel& level : spec.fencing) {
     FenceLevelView& view = status.levels.emplace_back();
     for (const core::FenceDevice& device : level.devices) {
@@ -254,6 +255,7 @@ FenceStatus fence_status(const core::State& state, const Position& position) {
     view.corosync = known->ring_member;
     view.needed = position.established() && id != position.self &&
                   (known->standing == core::Standing::kUnknown || known->standing == core::Standing::kLost);
+    view.braked = view.needed && view.open.empty() && core::is_braked(state);
   }
   return status;
 }

@@ -214,6 +214,22 @@ TEST(FencingStatus, AsksForNothingOutsideAViewAndNeverAboutTheNodeItself) {
   EXPECT_TRUE(shown.nodes[1].needed);
 }
 
+TEST(FencingStatus, TellsWhomTheBrakeHoldsBack) {
+  Cluster cluster(3);
+  cluster.spec.brakes.fences = 2;
+  cluster.stands(node(3), Standing::kLost);
+  cluster.passes(1min);
+  cluster.edit().fences = {1s, 1s};
+  FenceStatus shown = fence_status(cluster.state(), kEstablished);
+  EXPECT_EQ(shown.brake_used, 1U) << "one moment counts once";
+  EXPECT_FALSE(shown.nodes[2].braked);
+  cluster.edit().fences = {1s, 2s};
+  shown = fence_status(cluster.state(), kEstablished);
+  EXPECT_EQ(shown.brake_used, 2U);
+  EXPECT_TRUE(shown.nodes[2].braked);
+  EXPECT_FALSE(shown.nodes[1].braked) << "nobody wants it fenced";
+}
+
 TEST(Status, ShowsAnOrderInFlightAndWhatAnOperatorWants) {
   Cluster cluster(2);
   const core::Group& db = cluster.group("db");

@@ -133,6 +133,7 @@ struct Replica::Impl {
   // ticks that were heard: with a fencer nobody relies on it.
   std::optional<LocalTime> disarmed_until;
   std::map<std::uint64_t, LocalTime> proposed;
+  std::map<NodeId, std::uint64_t> told_held_back;  // the version of a node of which that was told
   bool plan_again = false;
   DirtyGroups dirty;
   std::map<std::uint64_t, LocalTime> alive_sent;    // number → when
@@ -1020,9 +1021,10 @@ struct Replica::Impl {
     const std::uint32_t my_rank = rank();
     if (my_rank == ~0U) return;
     std::map<std::uint64_t, LocalTime> still_due;
-    std::vector<Planned> plans = plan(state, options.self, dirty);
-    dirty.planned(plans);
-    for (Planned& planned : plans) {
+    Plans plans = plan(state, options.self, dirty);
+    dirty.planned(plans.due);
+    tell_held_back(plans.held_back);
+    for (Planned& planned : plans.due) {
       const std::uint64_t key = digest_of(planned.proposal);
       auto since = due_since.find(key);
       const LocalTime first = since == due_since.end() ? now : since->second;
@@ -1039,6 +1041,14 @@ struct Replica::Impl {
     }
     due_since = std::move(still_due);
     plan_again = false;
+  }
+  // Once for each loss or suspension: that a fence is not ordered leaves no trace in the state.
+  void tell_held_back(const std::vector<HeldBack>& held_back) {
+    for (const HeldBack& fence : held_back) {
+      const std::uint64_t version = state.nodes.at(fence.node).version;
+      if (std::exchange(told_held_back[fence.node], version) == version) continue;
+      node_event(out, Severity::kAlarm, EventKind::kFence, fence.cause, fence.node, fence.why);
+    }
   }
   // Taken for stopped while it lives: its lease was over, or somebody vouched for it. It must run nothing,
   // and comes back as a new member.

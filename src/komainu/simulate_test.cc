@@ -99,6 +99,16 @@ INSTANTIATE_TEST_SUITE_P(Simulate, Cases, ::testing::ValuesIn(all_cases()), [](c
   return name;
 });
 
+TEST(Log, TellsOnceOfEachFenceThatABrakeHoldsBack) {
+  const std::filesystem::path folder = kSource / "tests/simulate/brake";
+  const Ran result = ran({"simulate", folder / "cluster.toml", folder / "scenario.toml"});
+  const std::vector<std::string> lines = lines_of(result.out);
+  EXPECT_EQ(std::ranges::count_if(
+                lines, [](const std::string& line) { return line.find("is not fenced") != line.npos; }),
+            1)
+      << result.out;
+}
+
 // ---- the table
 
 std::string file_with(const std::string& name, const std::string& text) {

@@ -373,6 +373,7 @@ struct FenceTargetView {
   std::vector<FenceView> open;
   std::uint32_t failures = 0;  // in a row
   bool needed = false;         // absent, and not known to run nothing
+  bool braked = false;         // … and the brake holds back its fence
   bool corosync = false;       // its Corosync is in the ring although its daemon may not be
   bool last_known = false;     // the node that was asked is in no view: this may be otherwise by now
   template <class Self, class Io>
@@ -382,6 +383,7 @@ struct FenceTargetView {
     io("open", self.open);
     io("failures", self.failures);
     io("needed", self.needed);
+    io("braked", self.braked);
     io("corosync", self.corosync);
     io("last_known", self.last_known);
   }

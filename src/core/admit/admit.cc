@@ -17,13 +17,6 @@ Refusal disarmed() {
   return {"the cluster is disarmed (komainu cluster arm ends that)"};
 }
 
-// Fences of one moment are one correlated loss.
-std::size_t used_brake(const State& state) {
-  std::vector<Duration> moments = state.fences;
-  moments.erase(std::unique(moments.begin(), moments.end()), moments.end());
-  return moments.size();
-}
-
 struct Kernel {
   State& state;
   const Context& context;
@@ -289,6 +282,12 @@ struct Kernel {
 
 }  // namespace
 
+// Fences of one moment are one correlated loss.
+std::size_t used_brake(const State& state) {
+  std::vector<Duration> moments = state.fences;
+  moments.erase(std::unique(moments.begin(), moments.end()), moments.end());
+  return moments.size();
+}
 bool is_braked(const State& state) {
   return applies(Rule::kBrakes) && used_brake(state) >= state.spec->brakes.fences &&
          (state.fences.empty() || state.fences.back() != state.clock);

@@ -25,6 +25,7 @@ std::optional<Refusal> admit(State& state, const Proposal& proposal, const Conte
                              Effects& effects);
 
 // The brakes: no more fences and restarts in their window. Losses at one moment of stream time count once.
+std::size_t used_brake(const State& state);
 bool is_braked(const State& state);
 
 // Does a node whose lease is over surely run nothing? Only a daemon that lives stops its groups, or else its

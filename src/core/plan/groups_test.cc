@@ -36,7 +36,7 @@ TEST(Start, NamesTheStateItWasMadeFor) {
   const GroupId db = cluster.group("db", {node(2)}).id;
   cluster.group_state(db).version = 7;
   cluster.spec.version = 3;
-  const auto planned = plan(cluster.state(), node(1));
+  const auto planned = plan(cluster.state(), node(1)).due;
   ASSERT_EQ(planned.size(), 1u);
   const StartGroup expected{db, place(2), 7, Cluster::incarnation(node(2)), 3};
   EXPECT_EQ(std::get<StartGroup>(planned[0].proposal).fields(), expected.fields());
@@ -46,7 +46,7 @@ TEST(Start, CarriesTheCauseOfTheRecovery) {
   Cluster cluster(2);
   const GroupId db = cluster.group("db").id;
   cluster.group_state(db).cause = Cause{node(2), Cluster::incarnation(node(2)), 5};
-  EXPECT_EQ(plan(cluster.state(), node(1)).at(0).cause, cluster.group_state(db).cause);
+  EXPECT_EQ(plan(cluster.state(), node(1)).due.at(0).cause, cluster.group_state(db).cause);
 }
 
 TEST(Start, DependsOnTheConfigurationAndTheOperator) {

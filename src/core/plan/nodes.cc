@@ -26,16 +26,16 @@ class NodePlanner {
   NodePlanner(const State& state, NodeId planner, const GroupPlans& groups)
       : state_(state), planner_(planner), groups_(groups), braked_(is_braked(state)) {}
 
-  std::vector<Planned> run() {
+  Plans run() {
     look_at_groups();
-    std::vector<Planned> plans;
+    Plans plans;
     for (const auto& [id, node] : state_.nodes) {
-      std::optional<Planned> planned = decide(id, node);
+      std::optional<Planned> planned = decide(id, node, plans.held_back);
       auto action = groups_.actions.find(id);
       if (!planned && action != groups_.actions.end() && !is_last_healthy(state_, id, condemned_))
         planned = action->second;
       if (planned && !std::holds_alternative<SettleNode>(planned->proposal)) condemned_.insert(id);
-      if (planned) plans.push_back(std::move(*planned));
+      if (planned) plans.due.push_back(std::move(*planned));
     }
     return plans;
   }
@@ -61,14 +61,22 @@ class NodePlanner {
     }
   }
 
-  std::optional<Planned> decide(NodeId id, const NodeState& node) const {
+  std::optional<Planned> decide(NodeId id, const NodeState& node, std::vector<HeldBack>& held_back) const {
     if (!node.fences.empty() || !state_.spec->node(id)) return std::nullopt;
     const std::optional<Grounds> grounds = grounds_against(id, node);
     if (!grounds) return std::nullopt;
     if (state_.spec->fencing.empty()) return take_for_stopped(id, node, *grounds);
     const std::optional<std::uint32_t> level = next_level(id, node);
     const std::optional<NodeId> executor = executor_for(id);
-    if (!level || !executor || braked_ || is_last_healthy(state_, id, condemned_)) return std::nullopt;
+    if (!level || !executor) return std::nullopt;
+    if (const bool last = is_last_healthy(state_, id, condemned_); last || braked_) {
+      held_back.push_back({id,
+                           name_of(state_, id) + " is not fenced, " +
+                               (last ? "it is the last healthy node: " : "the brake holds: ") +
+                               grounds->reason,
+                           grounds->cause});
+      return std::nullopt;
+    }
     return Planned{FenceNode{.target = id,
                              .incarnation = node.incarnation,
                              .node_version = node.version,
@@ -198,7 +206,7 @@ class NodePlanner {
 
 }  // namespace
 
-std::vector<Planned> plan_nodes(const State& state, NodeId planner, const GroupPlans& groups) {
+Plans plan_nodes(const State& state, NodeId planner, const GroupPlans& groups) {
   return NodePlanner(state, planner, groups).run();
 }
 

@@ -10,7 +10,7 @@
 namespace komainu::core {
 
 // At most one proposal for each node; a fence comes before what the groups plan to do with their node.
-std::vector<Planned> plan_nodes(const State& state, NodeId planner, const GroupPlans& groups);
+Plans plan_nodes(const State& state, NodeId planner, const GroupPlans& groups);
 
 // In a race of two halves to fence each other, who may run fewer groups waits Timing::fence_race, so that
 // the business survives where most of it is. Both halves know the same state and come to opposite answers: at

@@ -17,6 +17,15 @@ using ::testing::Not;
 using testing::place;
 using testing::plans;
 
+std::vector<std::string> held_back(Cluster& cluster) {
+  std::vector<std::string> told;
+  for (const HeldBack& fence : plan(cluster.state(), node(1)).held_back) {
+    EXPECT_EQ(fence.cause, cluster.node_state(fence.node).cause);
+    told.push_back(fence.why);
+  }
+  return told;
+}
+
 // Two nodes, a fencer, and a group that runs on node1.
 struct Pair : Cluster {
   Pair() : Cluster(2) {
@@ -36,7 +45,7 @@ TEST(Fencing, OfALostNodeThatMayRunAGroupIsOrderedAtOnce) {
 TEST(Fencing, NamesTheStateItWasMadeFor) {
   Pair pair;
   pair.loses(node(1));
-  const auto planned = plan(pair.state(), node(2));
+  const auto planned = plan(pair.state(), node(2)).due;
   ASSERT_EQ(planned.size(), 1u);
   const auto& fence = std::get<FenceNode>(planned[0].proposal);
   EXPECT_EQ(fence.node_version, pair.node_state(node(1)).version);
@@ -176,7 +185,11 @@ TEST(Fencing, StopsAtTheBrakes) {
   EXPECT_EQ(plans(cluster).size(), 2u) << "what happens at one moment counts once";
   state.fences = {1s, 2s};
   EXPECT_THAT(plans(cluster), IsEmpty());
+  EXPECT_THAT(held_back(cluster),
+              ElementsAre("node2 is not fenced, the brake holds: it is lost and may run a",
+                          "node3 is not fenced, the brake holds: it is lost and may run b"));
   state.fences = {1s, 10s};
+  EXPECT_THAT(held_back(cluster), IsEmpty());
   EXPECT_EQ(plans(cluster).size(), 2u) << "the rest of a loss that is being answered";
 }
 

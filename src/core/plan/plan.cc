@@ -19,11 +19,13 @@ bool happens_disarmed(const State& state, const Planned& planned) {
   return !group || !known || wish_of(*group, *known) == Wish::kStop || known->at.size() > 1;
 }
 
-std::vector<Planned> merge(const State& state, GroupPlans&& groups, std::vector<Planned>&& nodes) {
-  std::vector<Planned> plans = std::move(groups.orders);
-  std::ranges::move(nodes, std::back_inserter(plans));
-  if (state.disarmed)
-    std::erase_if(plans, [&](const Planned& planned) { return !happens_disarmed(state, planned); });
+Plans merge(const State& state, GroupPlans&& groups, Plans&& nodes) {
+  Plans plans{.due = std::move(groups.orders), .held_back = std::move(nodes.held_back)};
+  std::ranges::move(nodes.due, std::back_inserter(plans.due));
+  if (state.disarmed) {
+    std::erase_if(plans.due, [&](const Planned& planned) { return !happens_disarmed(state, planned); });
+    plans.held_back.clear();  // the operator's word holds everything back
+  }
   return plans;
 }
 
@@ -52,20 +54,20 @@ bool Planned::operator==(const Planned& other) const {
       proposal);
 }
 
-std::vector<Planned> plan(const State& state, NodeId planner) {
+Plans plan(const State& state, NodeId planner) {
   GroupPlans groups = plan_groups(state, Places(state));
-  std::vector<Planned> nodes = plan_nodes(state, planner, groups);
+  Plans nodes = plan_nodes(state, planner, groups);
   return merge(state, std::move(groups), std::move(nodes));
 }
 
-std::vector<Planned> plan(const State& state, NodeId planner, const DirtyGroups& dirty) {
+Plans plan(const State& state, NodeId planner, const DirtyGroups& dirty) {
   const Places places(state);
   GroupPlans groups;
   const bool due = dirty.contains_all() || std::ranges::any_of(dirty.some(), [&](GroupId id) {
                      return is_restless(state, places, id);
                    });
   if (due) groups = plan_groups(state, places);
-  std::vector<Planned> nodes;
+  Plans nodes;
   if (due || !all_accounted_for(state)) nodes = plan_nodes(state, planner, groups);
   return merge(state, std::move(groups), std::move(nodes));
 }

@@ -9,6 +9,7 @@
 //   board.h       what one call looks up again and again
 #pragma once
 
+#include <string>
 #include <vector>
 
 #include "core/message.h"
@@ -23,12 +24,23 @@ struct Planned {
   bool operator==(const Planned& other) const;
 };
 
-// All proposals that are due now: at most one for a group and one for a node. `planner` is the node that
-// plans; it executes fences, except its own.
-std::vector<Planned> plan(const State& state, NodeId planner);
+// A node that has to be fenced, and is not: a brake holds.
+struct HeldBack {
+  NodeId node;
+  std::string why;
+  Cause cause;
+};
+
+struct Plans {
+  std::vector<Planned> due;  // at most one proposal for a group and one for a node
+  std::vector<HeldBack> held_back;
+};
+
+// What is due now. `planner` is the node that plans; it executes fences, except its own.
+Plans plan(const State& state, NodeId planner);
 
 // The same, but without a look at all groups when none of the dirty ones has anything to do: equal to
 // plan(state, planner) when `dirty` was told every message since (a property test holds the two together).
-std::vector<Planned> plan(const State& state, NodeId planner, const DirtyGroups& dirty);
+Plans plan(const State& state, NodeId planner, const DirtyGroups& dirty);
 
 }  // namespace komainu::core

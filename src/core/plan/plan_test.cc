@@ -260,7 +260,7 @@ void happen(Draw& draw, History& history) {
     default: {
       const std::optional<NodeId> planner = planner_of(state);
       if (!planner) return;
-      for (const Planned& planned : plan(state, *planner)) history.apply(*planner, planned.proposal);
+      for (const Planned& planned : plan(state, *planner).due) history.apply(*planner, planned.proposal);
     }
   }
 }
@@ -279,8 +279,8 @@ TEST(Plan, OfWhatChangedEqualsThePlanOfAll) {
       happen(draw, history);
       const std::optional<NodeId> planner = planner_of(history.state);
       if (!planner) continue;
-      const std::vector<Planned> full = plan(history.state, *planner);
-      const std::vector<Planned> incremental = plan(history.state, *planner, history.dirty);
+      const std::vector<Planned> full = plan(history.state, *planner).due;
+      const std::vector<Planned> incremental = plan(history.state, *planner, history.dirty).due;
       RC_ASSERT(sentences(history.state, full) == sentences(history.state, incremental));
       RC_ASSERT(full == incremental);
       history.dirty.planned(incremental);
@@ -297,7 +297,7 @@ TEST(Plan, HasAtMostOneProposalForAGroupAndOneForANode) {
     if (!planner) return;
     std::set<GroupId> groups;
     std::set<NodeId> nodes;
-    for (const Planned& planned : plan(history.state, *planner)) {
+    for (const Planned& planned : plan(history.state, *planner).due) {
       std::visit(
           [&](const auto& proposal) {
             if constexpr (requires { proposal.place; }) RC_ASSERT(groups.insert(proposal.group).second);
@@ -317,7 +317,7 @@ TEST(Plan, ProposesOnlyWhatIsAdmitted) {
     while (!draw.is_empty()) happen(draw, history);
     const std::optional<NodeId> planner = planner_of(history.state);
     if (!planner) return;
-    for (const Planned& planned : plan(history.state, *planner)) {
+    for (const Planned& planned : plan(history.state, *planner).due) {
       history.apply(*planner, planned.proposal);
       if (history.refusal)
         RC_LOG() << testing::to_sentence(history.state, planned) << ": " << history.refusal->reason;
@@ -352,7 +352,7 @@ std::uint32_t settle_down(History& history, const Broken& broken = {}) {
         history.apply(executor, Fact{FenceResult{target, order.id, true}});
       }
     }
-    const std::vector<Planned> plans = plan(history.state, *planner_of(history.state));
+    const std::vector<Planned> plans = plan(history.state, *planner_of(history.state)).due;
     const bool open = std::ranges::any_of(history.state.groups, [&](const auto& entry) {
       return entry.second.order && members.contains(entry.second.order->executor);
     });

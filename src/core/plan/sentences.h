@@ -49,7 +49,7 @@ inline std::string to_sentence(const State& state, const Planned& planned) {
 // What `planner` plans now.
 inline std::vector<std::string> plans(Cluster& cluster, NodeId planner = node(1)) {
   std::vector<std::string> sentences;
-  for (const Planned& planned : plan(cluster.state(), planner)) {
+  for (const Planned& planned : plan(cluster.state(), planner).due) {
     sentences.push_back(to_sentence(cluster.state(), planned));
   }
   return sentences;

@@ -189,7 +189,7 @@ TEST_F(Screen, ShowsFencing) {
 
 NODES
   guest1    nothing to do
-  guest2    absent, not settled; once it is surely off: komainu fence confirm guest2
+  guest2    not fenced, the brake holds; once it is surely off: komainu fence confirm guest2
 
 3 of 3 fences used in the last 10min: the brake holds
 )");

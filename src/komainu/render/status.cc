@@ -242,6 +242,10 @@ std::string render_fence_status(const api::FenceStatus& fencing, const Style& st
       state = {fmt::format("its daemon is gone, its Corosync answers; on {}: systemctl status komainud",
                            node.node),
                Colour::kRed};
+    else if (node.braked)
+      state = {fmt::format("not fenced, the brake holds; once it is surely off: komainu fence confirm {}",
+                           node.node),
+               Colour::kRed};
     else if (node.needed)
       state = {fmt::format("absent, not settled; once it is surely off: komainu fence confirm {}", node.node),
                Colour::kRed};
