@@ -142,17 +142,12 @@ void about_spares(Alarms& alarms, const Status& status) {
     say(alarms, Severity::kWarning, fmt::format("{} can run nowhere else: {}", list(groups), why));
 }
 
-void about_monitor(Alarms& alarms, const Status& status, const MonitorView& monitor) {
+void about_monitor(Alarms& alarms, const MonitorView& monitor) {
   if (monitor.suspended)
     return say(alarms, Severity::kWarning,
                fmt::format("monitor {} is suspended: nothing is done about what it finds", monitor.name),
                fmt::format("`komainu monitor resume {}` ends that", monitor.name));
-  auto failed = std::ranges::count_if(
-      monitor.at, [](const HealthView& at) { return at.health == core::Health::kFailed; });
-  auto members = std::ranges::count_if(
-      status.nodes, [](const NodeView& node) { return node.standing == Standing::kMember; });
-  bool everywhere = !monitor.group && members > 1 && failed >= members;
-  if (everywhere)
+  if (monitor.fails_everywhere)
     say(alarms, Severity::kAlarm,
         fmt::format("monitor {} fails on every node: a fault that all share; nothing is moved for it",
                     monitor.name));
@@ -192,7 +187,7 @@ std::vector<AlarmView> alarms(const Status& status, const FenceStatus& fencing, 
         "NODE`");
   for (const GroupView& group : status.groups) about_group(alarms, group);
   about_spares(alarms, status);
-  for (const MonitorView& monitor : status.monitors) about_monitor(alarms, status, monitor);
+  for (const MonitorView& monitor : status.monitors) about_monitor(alarms, monitor);
   std::ranges::stable_sort(alarms, std::greater<>(), &AlarmView::severity);
   return alarms;
 }

@@ -222,6 +222,7 @@ MonitorView monitor_view(const core::State& state, const core::Monitor& monitor)
   auto known = state.monitors.find(monitor.id);
   if (known == state.monitors.end()) return view;
   view.suspended = known->second.suspended;
+  view.fails_everywhere = core::fails_everywhere(state, monitor);
   for (const auto& [place, health] : known->second.at) {
     auto evidence = known->second.evidence.find(place);
     view.at.push_back({name_of(spec, place), health,

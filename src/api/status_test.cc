@@ -127,6 +127,19 @@ TEST(Status, AlarmsAboutAFaultThatAllNodesShare) {
               Contains(says(Severity::kAlarm, "monitor gateway fails on every node")));
 }
 
+TEST(Status, CountsNoFaultOfANodeThatIsGoneAsShared) {
+  Cluster cluster(3);
+  const core::Group& db = cluster.group("db");
+  cluster.runs(db.id, node(1));
+  core::Monitor& gateway = cluster.monitor("gateway", {db.id});
+  cluster.reports(gateway.id, node(1), core::Health::kFailed);
+  cluster.reports(gateway.id, node(2), core::Health::kHealthy);
+  cluster.reports(gateway.id, node(3), core::Health::kFailed);
+  cluster.loses(node(3));
+  EXPECT_THAT(status(cluster.state(), kEstablished).alarms,
+              Not(Contains(says(Severity::kAlarm, "monitor gateway fails on every node"))));
+}
+
 TEST(Status, AlarmsAboutDoubleActivationAndAboutAGroupThatWasGivenUp) {
   Cluster cluster(2);
   const core::Group& db = cluster.group("db");

@@ -122,6 +122,16 @@ bool is_unsteady(const State& state, const MonitorState& monitor, PlaceId place)
   return is_quarantined(state, flaps->second, since->second);
 }
 
+bool fails_everywhere(const State& state, const Monitor& monitor) {
+  const auto known = state.monitors.find(monitor.id);
+  const NodeSet members = state.members();
+  if (monitor.group || known == state.monitors.end() || members.size() < 2) return false;
+  return std::ranges::all_of(members, [&](NodeId id) {
+    const auto here = known->second.at.find(Spec::place_of(id));
+    return here != known->second.at.end() && here->second == Health::kFailed;
+  });
+}
+
 namespace {
 template <class States, class Specs>
 void follow(States& states, const Specs& configured) {

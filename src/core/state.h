@@ -282,6 +282,9 @@ bool is_unsteady(const State& state, const NodeState& node);
 // The monitor came to fail so often there of late that a good result is not believed yet.
 bool is_unsteady(const State& state, const MonitorState& monitor, PlaceId place);
 
+// A monitor of nodes fails on all members: a fault that they share, for which nothing moves.
+bool fails_everywhere(const State& state, const Monitor& monitor);
+
 // What a node knows when it starts: its configuration and its store. Nothing about who runs what.
 State cold_state(const SpecPtr& spec, const Durable& durable);
 

@@ -212,6 +212,7 @@ struct MonitorView {
   std::string resource;
   std::vector<std::string> affects;
   bool suspended = false;
+  bool fails_everywhere = false;  // on all members, and nothing is moved for it
   std::vector<HealthView> at;
   template <class Self, class Io>
   static void fields(Self& self, Io& io) {
@@ -221,6 +222,7 @@ struct MonitorView {
     io("resource", self.resource);
     io("affects", self.affects);
     io("suspended", self.suspended);
+    io("fails_everywhere", self.fails_everywhere);
     io("at", self.at);
   }
 };

@@ -192,7 +192,7 @@ struct Recorder {
                                    (result.evidence.empty() || result.health == Health::kHealthy
                                         ? ""
                                         : ": " + result.evidence.substr(0, kMaxEvidence))});
-    if (result.health == Health::kFailed && fails_everywhere(monitor)) {
+    if (result.health == Health::kFailed && fails_everywhere(state, monitor)) {
       effects.emplace_back(Event{Severity::kAlarm, EventKind::kMonitor, context.cause, std::nullopt,
                                  std::nullopt, monitor.id,
                                  monitor.name + " fails on every node: a fault that all share; nothing is "
@@ -209,14 +209,6 @@ struct Recorder {
             " is unsteady: its good results there are not believed for a while (komainu "
             "monitor resume " +
             configured.name + " ends that)"});
-  }
-  bool fails_everywhere(const Monitor& monitor) const {
-    const NodeSet members = state.members();
-    const auto& at = state.monitors.at(monitor.id).at;
-    return !monitor.group && members.size() > 1 && std::ranges::all_of(members, [&](NodeId id) {
-      auto it = at.find(Spec::place_of(id));
-      return it != at.end() && it->second == Health::kFailed;
-    });
   }
 
   // ---- nodes
