@@ -67,9 +67,22 @@ const char* timing_key(Amount amount) {
       return "tick";
     case Amount::kFenceRace:
       return "fence_race";
-    default:
-      return nullptr;
+    case Amount::kDeviceTimeout:
+    case Amount::kDeviceSync:
+    case Amount::kHello:
+    case Amount::kShortestSign:
+    case Amount::kServiceRestart:
+    case Amount::kGroupStop:
+    case Amount::kStartTimeout:
+    case Amount::kAddressCheck:
+    case Amount::kMonitorLook:
+    case Amount::kCommonModeWait:
+    case Amount::kFence:
+    case Amount::kBrakeWindow:
+    case Amount::kBrakedFences:
+      break;
   }
+  return nullptr;
 }
 
 // The durations among a driver's own parameters.
@@ -266,9 +279,21 @@ Duration value_of(const Spec& spec, const Registry& registry, Amount amount, con
       return spec.brakes.window;
     case Amount::kBrakedFences:
       return fence() * spec.brakes.fences;
-    default:
-      return value_of(spec, registry, TimingKey{TimingTable{}, timing_key(amount)});
+    case Amount::kToken:
+    case Amount::kSuspendAfter:
+    case Amount::kLostAfter:
+    case Amount::kDaemonRestart:
+    case Amount::kStartupWait:
+    case Amount::kGrace:
+    case Amount::kLease:
+    case Amount::kWatchdog:
+    case Amount::kDrain:
+    case Amount::kMaxPause:
+    case Amount::kTick:
+    case Amount::kFenceRace:
+      break;
   }
+  return value_of(spec, registry, TimingKey{TimingTable{}, timing_key(amount)});
 }
 
 std::string name_of(const Spec& spec, Amount amount, const Subject& subject) {
@@ -301,9 +326,21 @@ std::string name_of(const Spec& spec, Amount amount, const Subject& subject) {
       return "window of [brakes]";
     case Amount::kBrakedFences:
       return fmt::format("{} tries of {}", spec.brakes.fences, name_of(spec, subject));
-    default:
-      return timing_key(amount);
+    case Amount::kToken:
+    case Amount::kSuspendAfter:
+    case Amount::kLostAfter:
+    case Amount::kDaemonRestart:
+    case Amount::kStartupWait:
+    case Amount::kGrace:
+    case Amount::kLease:
+    case Amount::kWatchdog:
+    case Amount::kDrain:
+    case Amount::kMaxPause:
+    case Amount::kTick:
+    case Amount::kFenceRace:
+      break;
   }
+  return timing_key(amount);
 }
 
 std::vector<TimingKey> keys_behind(const Spec& spec, const Registry& registry, Amount amount,
@@ -348,7 +385,19 @@ std::vector<TimingKey> keys_behind(const Spec& spec, const Registry& registry, A
     case Amount::kBrakeWindow:
       keys.push_back({BrakesTable{}, "window"});
       break;
-    default:
+    case Amount::kConsensus:
+    case Amount::kToken:
+    case Amount::kSuspendAfter:
+    case Amount::kLostAfter:
+    case Amount::kDaemonRestart:
+    case Amount::kStartupWait:
+    case Amount::kGrace:
+    case Amount::kLease:
+    case Amount::kWatchdog:
+    case Amount::kDrain:
+    case Amount::kMaxPause:
+    case Amount::kTick:
+    case Amount::kFenceRace:
       keys.push_back({TimingTable{}, timing_key(amount)});
   }
   return keys;

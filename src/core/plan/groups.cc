@@ -436,7 +436,8 @@ std::optional<PlaceId> keeper(const Group& group, const GroupState& known) {
   return online;
 }
 
-bool is_at_rest(const State& state, const Places& places, const Group& group, const GroupState& known) {
+bool is_surely_at_rest(const State& state, const Places& places, const Group& group,
+                       const GroupState& known) {
   const Wish wish = wish_of(group, known);
   if (known.at.empty()) return known.order || wish != Wish::kRun;
   if (known.at.size() > 1) return false;
@@ -462,7 +463,7 @@ GroupPlans plan_groups(const State& state, const Places& places) {
   for (const auto& [id, group] : state.spec->groups) {
     while (known != state.groups.end() && known->first < id) ++known;
     if (known == state.groups.end() || known->first != id) continue;
-    if (!is_at_rest(state, places, group, known->second)) restless.push_back(&group);
+    if (!is_surely_at_rest(state, places, group, known->second)) restless.push_back(&group);
   }
   if (restless.empty()) return {};
   std::ranges::stable_sort(restless, std::greater{}, &Group::priority);

@@ -38,9 +38,9 @@ Wish wish_of(const Group& group, const GroupState& known);
 // that are both online give no hint which of them the clients reach.
 std::optional<PlaceId> keeper(const Group& group, const GroupState& known);
 
-// Nothing is to be done for the group, judged without a look at other groups, except those it names. It may
-// be false although nothing can be done.
-bool is_at_rest(const State& state, const Places& places, const Group& group, const GroupState& known);
+// The planner would do nothing for the group, as a look at it and at those it names already shows: most
+// groups are left out of planning by that. False says nothing. (A property test holds the two together.)
+bool is_surely_at_rest(const State& state, const Places& places, const Group& group, const GroupState& known);
 
 struct GroupPlans {
   std::vector<Planned> orders;

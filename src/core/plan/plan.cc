@@ -40,7 +40,7 @@ bool all_accounted_for(const State& state) {
 bool is_restless(const State& state, const Places& places, GroupId id) {
   const Group* group = state.spec->group(id);
   const GroupState* known = state.group(id);
-  return group && known && !is_at_rest(state, places, *group, *known);
+  return group && known && !is_surely_at_rest(state, places, *group, *known);
 }
 
 }  // namespace
