@@ -189,6 +189,9 @@ struct Kernel {
     if (!target.fences.empty() || target.standing == Standing::kSettled) return superseded();
     if (is_last_healthy(state, fence.target))
       return Refusal{what + " is the last healthy node: it is not fenced"};
+    // Nobody could begin it, and as long as it is open its target starts nothing.
+    if (!are_quorate_without(state, fence.target))
+      return Refusal{"without " + what + " the others are no quorum: it is not fenced"};
     if (is_braked(state)) {
       return Refusal{"brake: " + std::to_string(state.fences.size()) +
                      " nodes were fenced in a short time; " + what + " is not (komainu fence confirm " +
@@ -301,6 +304,14 @@ bool lease_ends(const State& state, NodeId id) {
   return std::ranges::none_of(state.groups, [&](const auto& entry) {
     return entry.second.activity(Spec::place_of(id)) == Activity::kUnsafe;
   });
+}
+
+bool are_quorate_without(const State& state, NodeId node) {
+  NodeSet others;
+  for (const auto& [id, known] : state.nodes) {
+    if (id != node && known.standing == Standing::kMember && !known.suspended) others.insert(id);
+  }
+  return state.spec->could_be_quorate(others);
 }
 
 bool is_last_healthy(const State& state, NodeId node, NodeSet condemned) {

@@ -32,6 +32,9 @@ bool is_braked(const State& state);
 // watchdog resets it, if it is armed.
 bool lease_ends(const State& state, NodeId node);
 
+// Those who answer are quorate without `node`: only they can begin its fence (fence_stable of core/view).
+bool are_quorate_without(const State& state, NodeId node);
+
 // Without `node` no place would be left that can run groups: it is neither fenced for a group's sake, nor
 // restarted. What is silent is not healthy, and stands in nobody's way. `condemned` are about to be fenced.
 bool is_last_healthy(const State& state, NodeId node, NodeSet condemned = {});

@@ -230,6 +230,21 @@ TEST(Admit, LetsNobodyFenceWhoIsBeingFenced) {
   EXPECT_EQ(judge(cluster.state(), fence(cluster.state(), node(2), node(3))).refused, "");
 }
 
+TEST(Admit, OrdersNoFenceThatNobodyCouldBegin) {
+  Cluster cluster(3);
+  cluster.has_fencer();
+  State state = cluster.state();
+  state.nodes[node(3)].standing = Standing::kSettled;
+  EXPECT_EQ(judge(state, fence(state, node(2), node(1))).refused,
+            "without node2 the others are no quorum: it is not fenced");
+  state.nodes[node(3)].standing = Standing::kMember;
+  EXPECT_EQ(judge(state, fence(state, node(2), node(1))).refused, "");
+  state.nodes[node(3)].suspended = true;
+  EXPECT_EQ(judge(state, fence(state, node(2), node(1))).refused,
+            "without node2 the others are no quorum: it is not fenced");
+  EXPECT_EQ(judge(state, fence(state, node(3), node(1))).refused, "") << "node2 agrees";
+}
+
 TEST(Admit, NeitherFencesNorRestartsTheLastHealthyNode) {
   Cluster cluster(2);
   cluster.has_fencer();

@@ -69,12 +69,9 @@ class NodePlanner {
     const std::optional<std::uint32_t> level = next_level(id, node);
     const std::optional<NodeId> executor = executor_for(id);
     if (!level || !executor) return std::nullopt;
-    if (const bool last = is_last_healthy(state_, id, condemned_); last || braked_) {
-      held_back.push_back({id,
-                           name_of(state_, id) + " is not fenced, " +
-                               (last ? "it is the last healthy node: " : "the brake holds: ") +
-                               grounds->reason,
-                           grounds->cause});
+    if (const char* why = held_back_by(id)) {
+      held_back.push_back(
+          {id, name_of(state_, id) + " is not fenced, " + why + ": " + grounds->reason, grounds->cause});
       return std::nullopt;
     }
     return Planned{FenceNode{.target = id,
@@ -84,6 +81,13 @@ class NodePlanner {
                              .level = *level,
                              .reason = grounds->reason},
                    grounds->cause};
+  }
+
+  // None: nothing.
+  const char* held_back_by(NodeId id) const {
+    if (is_last_healthy(state_, id, condemned_)) return "it is the last healthy node";
+    if (!are_quorate_without(state_, id)) return "without it the others are no quorum";
+    return braked_ ? "the brake holds" : nullptr;
   }
 
   std::optional<Grounds> grounds_against(NodeId id, const NodeState& node) const {

@@ -78,6 +78,16 @@ TEST(Fencing, SparesTheLastHealthyNode) {
   EXPECT_THAT(plans(pair, node(2)), IsEmpty());
 }
 
+TEST(Fencing, SparesANodeWithoutWhichTheOthersAreNoQuorum) {
+  Cluster cluster(3);
+  cluster.has_fencer();
+  const GroupId db = cluster.group("db").id;
+  cluster.does(db, node(1), Activity::kUnsafe);
+  EXPECT_THAT(plans(cluster, node(2)), ElementsAre("node2 fences node1 by level 0: it could not stop db"));
+  cluster.stands(node(3), Standing::kSettled);
+  EXPECT_THAT(plans(cluster, node(2)), IsEmpty()) << "it would wait, and node1 start nothing meanwhile";
+}
+
 TEST(Fencing, LeavesANodeAloneWhoseGroupsTheOperatorWantsStopped) {
   Pair pair;
   pair.loses(node(1));
@@ -172,7 +182,7 @@ TEST(Fencing, IsNotPlannedWithoutADeviceForTheTarget) {
 }
 
 TEST(Fencing, StopsAtTheBrakes) {
-  Cluster cluster(3);
+  Cluster cluster(5);
   cluster.has_fencer();
   cluster.runs(cluster.group("a").id, node(2));
   cluster.runs(cluster.group("b").id, node(3));
@@ -194,7 +204,7 @@ TEST(Fencing, StopsAtTheBrakes) {
 }
 
 TEST(Fencing, OfTheExecutorOfAnOpenFence) {
-  Cluster cluster(3);
+  Cluster cluster(5);
   cluster.has_fencer();
   const GroupId db = cluster.group("db").id;
   cluster.runs(db, node(1));
