@@ -110,6 +110,10 @@ class Run {
 
   // What was stopped, given up or drained on purpose must not stay so, or there would be little to look at.
   void ask_for_everything() {
+    // Who was shut down, and left when quiet had come already: without it the others may be no quorum.
+    for (NodeId node : cluster_.nodes()) {
+      if (cluster_.is_on(node) && !cluster_.corosync_runs(node)) cluster_.power_on(node);
+    }
     const core::Replica* spokesman = cluster_.spokesman();
     if (!spokesman) return start_the_one_that_is_left();
     const core::State state = spokesman->state();
@@ -120,9 +124,6 @@ class Run {
       const bool vouches = shape_.guard == Shape::Guard::kLease && off_.contains(id) &&
                            node.standing != core::Standing::kSettled;
       if (vouches) cluster_.request(at, core::FenceConfirm{id});
-    }
-    for (NodeId node : cluster_.nodes()) {
-      if (cluster_.is_on(node) && !cluster_.corosync_runs(node)) cluster_.power_on(node);
     }
     for (const auto& [id, group] : state.groups) {
       const core::Group& configured = *state.spec->group(id);
