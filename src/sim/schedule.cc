@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 
 #include "core/admit/admit.h"
 #include "core/plan/groups.h"
@@ -13,6 +14,7 @@ namespace komainu::sim {
 namespace {
 
 constexpr Duration kUntilUp = 45s;            // boot in peace: there must be something to lose
+constexpr Duration kFaultAgain = 10s;         // between faults that come again
 constexpr Duration kUntilOrder = 8min;        // in quiet, brakes and back-off included
 constexpr Duration kLook = 5s;                // between two looks whether order has come
 constexpr Duration kStays = 20s;              // order must last so long
@@ -37,12 +39,9 @@ class Run {
     cluster_.power_on_all();
     for (const Fault& fault : schedule_.faults) {
       if (!go_on_until(fault.at)) return report();
-      judge_.note(cluster_.nodes().front(), "FAULT " + describe(fault));
-      if (!incidents_.happen(fault)) continue;
-      ++report_.faults;
-      report_.kinds.set(static_cast<std::size_t>(fault.kind));
+      happen(fault);
     }
-    if (!go_on_until(workloads_.length)) return report();
+    if (!go_on_until(workloads_.length) || !make_up_for_what_did_not_happen()) return report();
     incidents_.quiet(left_off());
     judge_.note(cluster_.nodes().front(), "QUIET");
     come_to_order();
@@ -54,6 +53,33 @@ class Run {
   }
 
  private:
+  void happen(const Fault& fault) {
+    judge_.note(cluster_.nodes().front(), "FAULT " + describe(fault));
+    if (!incidents_.happen(fault)) return;
+    ++report_.faults;
+    report_.kinds.set(static_cast<std::size_t>(fault.kind));
+  }
+
+  // The faults come again one by one, first as they were drawn, then as what can happen to any cluster.
+  bool make_up_for_what_did_not_happen() {
+    constexpr std::array kEverywhere{FaultKind::kPowerOff, FaultKind::kDaemonCrash, FaultKind::kGroupMove};
+    constexpr std::size_t kMost = 200;
+    const std::vector<Fault>& drawn = schedule_.faults;
+    for (std::size_t i = 0; i < kMost && !drawn.empty() && too_little_happened(); ++i) {
+      if (!go_on_until(cluster_.now() + kFaultAgain)) return false;
+      Fault again = drawn[i % drawn.size()];
+      again.at = cluster_.now();
+      if (i >= drawn.size()) again.kind = kEverywhere[i % kEverywhere.size()];
+      happen(again);
+    }
+    return true;
+  }
+  bool too_little_happened() const {
+    return schedule_.too_little == Schedule::TooLittle::kIsMadeUp &&
+           (report_.faults < ScheduleReport::kFewestFaults ||
+            report_.kinds.count() < ScheduleReport::kFewestKinds);
+  }
+
   // Some clusters must come to order without a few of their nodes: as many as the others can do without.
   NodeSet left_off() {
     NodeSet off;
@@ -268,7 +294,9 @@ class Run {
 
 Schedule draw_schedule(std::uint64_t seed, const Workloads& workloads, std::uint32_t aggressiveness) {
   Random random(seed ^ 0xfa1175);
-  return {.seed = seed, .faults = draw_faults(workloads, random, aggressiveness, kUntilUp)};
+  return {.seed = seed,
+          .faults = draw_faults(workloads, random, aggressiveness, kUntilUp),
+          .too_little = Schedule::TooLittle::kIsMadeUp};
 }
 ScheduleReport run_schedule(const Schedule& schedule, const Workloads& workloads) {
   return Run(schedule, workloads).run();
@@ -282,6 +310,9 @@ Schedule shrink(Schedule failing, const Workloads& workloads, std::uint32_t most
     ++runs;
     return run_schedule(candidate, workloads).violation.has_value();
   };
+  Schedule as_drawn = failing;
+  as_drawn.too_little = Schedule::TooLittle::kIsLeft;
+  if (fails(as_drawn)) failing = std::move(as_drawn);
   for (std::size_t chunk = std::max<std::size_t>(failing.faults.size() / 2, 1);
        chunk > 0 && runs < most_runs;) {
     bool less = false;

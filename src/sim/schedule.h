@@ -37,6 +37,9 @@ struct ScheduleReport {
 struct Schedule {
   std::uint64_t seed = 1;
   std::vector<Fault> faults;
+  // What comes while all nodes are off, say, has nothing to happen to. Then faults come again later until
+  // enough has happened to prove something; not so in a schedule that is shrunk.
+  enum class TooLittle : std::uint8_t { kIsMadeUp, kIsLeft } too_little = TooLittle::kIsLeft;
   enum class Trace : std::uint8_t { kNone, kKeep } trace = Trace::kNone;
 };
 

@@ -37,7 +37,14 @@ TEST(Schedule, NeedsFaultsOfSeveralKindsOrItIsAToy) {
   Schedule schedule = draw_schedule(4, default_workloads(), 100);
   EXPECT_FALSE(run_schedule(schedule, default_workloads()).is_toy());
   schedule.faults.resize(3);
+  schedule.too_little = Schedule::TooLittle::kIsLeft;
   EXPECT_TRUE(run_schedule(schedule, default_workloads()).is_toy());
+}
+
+TEST(Schedule, IsMadeLongerUntilEnoughHasHappened) {
+  Schedule schedule = draw_schedule(4, default_workloads(), 100);
+  schedule.faults.resize(3);
+  EXPECT_FALSE(run_schedule(schedule, default_workloads()).is_toy());
 }
 
 }  // namespace
