@@ -17,6 +17,8 @@
 #include "core/replica.h"
 #include "core/testing.h"
 #include "core_report.h"
+#include "sim/schedule.h"
+#include "sim/shape.h"
 
 namespace komainu::bench {
 namespace {
@@ -297,6 +299,33 @@ void read_groups(benchmark::State& bench) {
   }
 }
 
+// ---- simulation: the price of one message in a whole cluster, its latencies, its world and its judge
+// included
+
+void simulate_message(benchmark::State& bench) {
+  constexpr std::size_t kSchedules = 20;
+  constexpr std::uint32_t kAggressiveness = 100;
+  const sim::Workloads& workloads = sim::default_workloads();
+  std::vector<sim::Schedule> schedules;
+  for (std::uint64_t seed = 1; schedules.size() < kSchedules; ++seed) {
+    sim::Random random(seed);
+    const sim::Shape shape = draw_shape(random, seed);
+    if (shape.spec->nodes.size() == 3 && shape.spec->groups.size() == 5)
+      schedules.push_back(sim::draw_schedule(seed, workloads, kAggressiveness));
+  }
+  for (auto _ : bench) {
+    std::uint64_t messages = 0;
+    const double start = seconds_of_cpu();
+    for (const sim::Schedule& schedule : schedules) {
+      const sim::ScheduleReport report = run_schedule(schedule, workloads);
+      messages += report.delivered;
+      if (report.violation) bench.SkipWithError(report.violation->c_str());
+    }
+    bench.SetIterationTime((seconds_of_cpu() - start) / static_cast<double>(messages));
+  }
+}
+BENCHMARK(simulate_message)->UseManualTime()->Unit(benchmark::kMicrosecond)->Iterations(2);
+
 std::size_t allocated() {
   const struct mallinfo2 info = mallinfo2();
   return info.uordblks + info.hblkhd;
@@ -340,6 +369,9 @@ const std::vector<Budget> kBudgets = {
     {"plan_lost<kLarge>", "plan when a place is lost, 64 places, 8,000 VMs", 40'000, "us",
      "read_groups<kLarge>"},
     {"plan_fenced<kLarge>", "plan once it is fenced", 40'000, "us", "read_groups<kLarge>"},
+    // 300,000 a second and core.
+    {"simulate_message", "one message of a simulated cluster, 3 nodes, 5 groups", 1e6 / 300'000, "us",
+     "copy_message"},
     {"memory_of_state", "memory of that state and its configuration", 64, "MiB", ""},
 };
 

@@ -64,7 +64,7 @@ bool Report::show_table(const std::vector<Budget>& budgets) const {
     const bool met = *value <= budget.at_most;
     all_met = all_met && met;
     const std::optional<double> ratio = ratio_to_floor(budget);
-    fmt::print("{:<58} {:>8.1f} {:<3} {:>8.0f} {:<3} {:>9} {}\n", budget.what, *value, budget.unit,
+    fmt::print("{:<58} {:>8.1f} {:<3} {:>8.1f} {:<3} {:>9} {}\n", budget.what, *value, budget.unit,
                budget.at_most, budget.unit, ratio ? fmt::format("{:.1f}", *ratio) : "",
                met ? "met" : "MISSED");
   }
