@@ -156,8 +156,11 @@ class Run {
       if (group.given_up || core::wish_of(configured, group) != core::Wish::kRun)
         cluster_.request(at, core::GroupStart{id, {}});
       const bool failed = group.at.size() == 1 && group.at.begin()->second == core::Activity::kFailed;
-      // A ladder may end with nothing: then it is somebody's to stop it and start it again.
-      if (failed && !group.order) cluster_.request(at, core::GroupStop{id});
+      // A ladder may end with nothing, or with what is not done to the last healthy node: then it is
+      // somebody's to stop it and start it again.
+      const bool at_its_end =
+          group.trouble && (configured.on_failure.then == core::FinalAction::kNone || is_last(state, group));
+      if ((failed || at_its_end) && !group.order) cluster_.request(at, core::GroupStop{id});
     }
   }
 
@@ -215,10 +218,8 @@ class Run {
   // others are no quorum.
   static bool is_last(const core::State& state, const core::GroupState& group) {
     return std::ranges::any_of(group.at, [&](const auto& entry) {
-      NodeSet others = state.members();
-      others.erase(core::Spec::node_of(entry.first));
-      return core::is_last_healthy(state, core::Spec::node_of(entry.first)) ||
-             !state.spec->could_be_quorate(others);
+      const NodeId node = core::Spec::node_of(entry.first);
+      return core::is_last_healthy(state, node) || !core::are_quorate_without(state, node);
     });
   }
   static std::string circumstances(const core::Group& configured, const core::GroupState& group) {
