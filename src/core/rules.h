@@ -46,15 +46,19 @@ enum class Rule : std::uint8_t {
 };
 
 #ifdef KOMAINU_MUTANTS
+enum class Guards : std::uint8_t { kSafety, kLiveness };
 struct NamedRule {
   Rule rule = Rule::kNone;
   std::string_view name;  // what a core without the rule does
+  Guards guards = Guards::kSafety;
 };
 inline constexpr NamedRule kRuleNames[] = {
     {Rule::kStability, "act on an unstable order"},
     {Rule::kSuspendedCount, "suspension empties the set of acknowledgers"},
     {Rule::kLostMayRunAnything, "a lost member without a recorded start counts as stopped"},
     {Rule::kForgetfulMayHave, "a member that forgot counts as one that knows"},
+    {Rule::kStrangersMayHave, "a member from an unknown view counts as one of ours"},
+    {Rule::kStoppedMayBeBack, "who was stopped stays stopped, whoever could have taken it back"},
     {Rule::kOpenFenceBlocks, "the target of an open fence starts groups"},
     {Rule::kOwnViewOnly, "a message of another view is applied"},
     {Rule::kDonorKnows, "donor is the lowest id of the view"},
@@ -62,18 +66,18 @@ inline constexpr NamedRule kRuleNames[] = {
     {Rule::kConsentCanEnd, "stale arbiter consent"},
     {Rule::kYields, "yield skipped"},
     {Rule::kTicksAreCapped, "unlimited tick"},
-    {Rule::kUnknownIsFenced, "fence only the recorded owner"},
+    {Rule::kUnknownIsFenced, "fence only the recorded owner", Guards::kLiveness},
     {Rule::kFenceNamesIncarnation, "late fence of a new incarnation"},
     {Rule::kLostOrderStays, "in-flight order of a lost executor dropped"},
     {Rule::kColdAbsentUnknown, "cold start with an absent node unfenced"},
     {Rule::kClusterConfiguration, "local configuration"},
     {Rule::kCureElsewhereOnly, "health stops a group"},
-    {Rule::kCountersDecay, "counters never decay"},
+    {Rule::kCountersDecay, "counters never decay", Guards::kLiveness},
     {Rule::kStopBeforeStart, "start before stop on a move"},
     {Rule::kBrakes, "brake dropped"},
     {Rule::kLatestResultOnly, "superseded result believed"},
     {Rule::kStopVoidsStart, "a stop overtakes a waiting start"},
-    {Rule::kExecutorFenced, "the executor of a lost fence is not fenced"},
+    {Rule::kExecutorFenced, "the executor of a lost fence is not fenced", Guards::kLiveness},
     {Rule::kEpochByRing, "epochs are counted"},
     {Rule::kLeaseFromSending, "lease counted from receipt"},
     {Rule::kDurability, "store after acting"},

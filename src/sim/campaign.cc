@@ -91,7 +91,7 @@ std::string as_text(const CampaignReport& report) {
       static_cast<double>(report.delivered) / cores,
       1e3 * cores / static_cast<double>(std::max<std::uint64_t>(1, report.schedules)), report.seconds);
   for (const auto& finding : report.findings)
-    text += fmt::format("seed {} ({}): {}\n", finding.seed, finding.shape, finding.what);
+    text += fmt::format("seed {} ({}): {}\n", finding.seed, finding.shape, finding.violation.what);
   for (std::uint64_t seed : report.toys)
     text += fmt::format("seed {} is a toy: it proves too little\n", seed);
   return text;
@@ -104,8 +104,10 @@ std::string as_json(const CampaignReport& report) {
                             quoted(std::string(kPremiseNames[i])), report.premises[i], report.per_million(i));
   std::string findings;
   for (const auto& finding : report.findings)
-    findings += fmt::format("{}{{\"seed\":{},\"cluster\":{},\"what\":{}}}", findings.empty() ? "" : ",",
-                            finding.seed, quoted(finding.shape), quoted(finding.what));
+    findings += fmt::format("{}{{\"seed\":{},\"cluster\":{},\"breach\":{},\"what\":{}}}", findings.empty() ? "" : ",",
+                            finding.seed, quoted(finding.shape),
+                            quoted(std::string(kBreachNames[static_cast<std::size_t>(finding.violation.breach)])),
+                            quoted(finding.violation.what));
   return fmt::format(
       "{{\"schedules\":{},\"violations\":{},\"toys\":[{}],\"virtual_seconds\":{},\"messages\":{},\"seconds\":"
       "{:.3f},"

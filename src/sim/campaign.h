@@ -24,7 +24,7 @@ struct CampaignReport {
   struct Finding {
     std::uint64_t seed = 0;
     std::string shape;
-    std::string what;
+    Violation violation;
   };
   std::uint64_t schedules = 0;
   std::uint64_t delivered = 0;

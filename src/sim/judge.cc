@@ -26,10 +26,11 @@ Judge::Judge(const Cluster& cluster, const Shape& shape) : cluster_(cluster), sh
   for (NodeId node : cluster.nodes()) seen_[node];
 }
 
-void Judge::wrong(std::string what) {
+void Judge::wrong(Breach broken, std::string what) {
   if (violation_) return;
-  violation_ = fmt::format("at {:.3f} s: {}", static_cast<double>(cluster_.now().count()) / 1e6, what);
-  if (traces_) trace_.push_back("VIOLATION " + *violation_);
+  violation_ = {broken,
+                fmt::format("at {:.3f} s: {}", static_cast<double>(cluster_.now().count()) / 1e6, what)};
+  if (traces_) trace_.push_back("VIOLATION " + violation_->what);
 }
 void Judge::trace(NodeId node, const std::string& what) {
   if (traces_)
@@ -69,7 +70,7 @@ void Judge::runs(NodeId node, GroupId group, std::uint64_t resources) {
   if (running.size() < 2) return;
   std::string names;
   for (NodeId one : running) names += fmt::format(" {}", one.value);
-  wrong(fmt::format("group {} runs on nodes{}", group.value, names));
+  wrong(Breach::kOnePlace, fmt::format("group {} runs on nodes{}", group.value, names));
 }
 
 void Judge::off(NodeId node, const std::string& by) {
@@ -97,7 +98,7 @@ void Judge::judge_brake(const std::string& by) {
     ++moments;
   }
   if (moments > brakes.fences + 1)
-    wrong(fmt::format("{}: fences at {} moments in {} s, and the brake allows {}", by, moments,
+    wrong(Breach::kBrakes, fmt::format("{}: fences at {} moments in {} s, and the brake allows {}", by, moments,
                       brakes.window.count() / 1'000'000, brakes.fences));
 }
 
@@ -144,7 +145,7 @@ void Judge::look_at_ack(NodeId node, const core::Message& message, const core::A
   auto& of_view = digests_[message.view];
   const auto [known, fresh] = of_view.try_emplace(ack.position, ack.digest);
   if (!fresh && known->second != ack.digest)
-    wrong(fmt::format("node {} has another state than others at position {} of one view", node.value,
+    wrong(Breach::kSameState, fmt::format("node {} has another state than others at position {} of one view", node.value,
                       ack.position));
   if (fresh) bound(digests_);
 }
@@ -236,7 +237,7 @@ void Judge::judge_reason(const core::State& state, const core::StopGroup& stop) 
              seen->second != core::Health::kFailed;
     });
     if (!better)
-      wrong(fmt::format("group {} leaves for {}, which fails everywhere", stop.group.value, monitor.name));
+      wrong(Breach::kBlastRadius, fmt::format("group {} leaves for {}, which fails everywhere", stop.group.value, monitor.name));
   }
 }
 
@@ -254,7 +255,7 @@ void Judge::answers(NodeId node, const core::Answer& answer) {
 void Judge::judge_right_to_act(NodeId node, const char* what) {
   const Seen& seen = seen_[node];
   if (!seen.verdict || !seen.verdict->quorate || seen.verdict->ring != seen.ring)
-    wrong(fmt::format("node {} {} without quorum", node.value, what));
+    wrong(Breach::kRightToAct, fmt::format("node {} {} without quorum", node.value, what));
 }
 
 void Judge::executes(NodeId node, GroupId group, const core::Order& order) {
@@ -277,7 +278,7 @@ void Judge::starts_over(NodeId node, const std::string& reason) {
   // No message is skipped here and devices do not lie: only a lease can have run out while its node lived.
   const bool settled = reason.ends_with("taken it for stopped");
   if (!settled || shape_.guard == Shape::Guard::kFencer)
-    wrong(fmt::format("node {} starts over for nothing: {}", node.value, reason));
+    wrong(Breach::kNotMistaken, fmt::format("node {} starts over for nothing: {}", node.value, reason));
   count(Premise::kStartedOver);
 }
 
@@ -300,17 +301,17 @@ void Judge::has_stepped(NodeId node) {
   if (enters) entered(node, state);
   // No tick ages the counters of hours at once (docs/protocol.md, "Time and configuration").
   if (!enters && state.clock - seen.clock > 5s)
-    wrong(fmt::format("stream time of node {} jumps", node.value));
+    wrong(Breach::kSteadyClock, fmt::format("stream time of node {} jumps", node.value));
   seen.clock = state.clock;
   seen.view = replica.view();
   seen.position = replica.position();
   seen.pending_spec = state.pending_spec.has_value();
-  if (auto broken = core::broken_invariant(state)) wrong(fmt::format("node {}: {}", node.value, *broken));
+  if (auto broken = core::broken_invariant(state)) wrong(Breach::kSoundOrder, fmt::format("node {}: {}", node.value, *broken));
   if (!start || !state.groups.contains(*start)) return;
   const auto& order = state.groups.at(*start).order;
   if (!order || order->id != core::OrderId{replica.view(), replica.position()}) return;
   if (auto unsound = core::unsound_start(state, *start))
-    wrong(fmt::format("node {}: {}", node.value, *unsound));
+    wrong(Breach::kSoundOrder, fmt::format("node {}: {}", node.value, *unsound));
 }
 
 void Judge::entered(NodeId node, const core::State& state) {

@@ -14,6 +14,7 @@
 #include "sim/cluster.h"
 #include "sim/premise.h"
 #include "sim/shape.h"
+#include "sim/violation.h"
 
 namespace komainu::sim {
 
@@ -21,7 +22,7 @@ class Judge final : public Observer {
  public:
   Judge(const Cluster& cluster, const Shape& shape);
 
-  const std::optional<std::string>& violation() const { return violation_; }
+  const std::optional<Violation>& violation() const { return violation_; }
   // Including what the cluster's world counted.
   PremiseCounts premises() const;
   // Called for each machine that a fence or a device switched off.
@@ -60,7 +61,7 @@ class Judge final : public Observer {
   };
 
   void count(Premise premise) { ++counts_[static_cast<std::size_t>(premise)]; }
-  void wrong(std::string what);
+  void wrong(Breach broken, std::string what);
   void look_at_ack(NodeId node, const core::Message& message, const core::Ack& ack);
   void look_at_hello(const core::Message& message, const core::Hello& hello);
   void look_at_fact(NodeId node, const core::Replica& replica, const core::Fact& fact);
@@ -75,7 +76,7 @@ class Judge final : public Observer {
   const Shape& shape_;
   std::map<NodeId, Seen> seen_;
   PremiseCounts counts_{};
-  std::optional<std::string> violation_;
+  std::optional<Violation> violation_;
   std::function<void(NodeId)> on_off_;
   // The digest that belongs to a position of a view, of the latest views.
   std::map<core::ViewId, std::unordered_map<std::uint64_t, std::uint64_t>> digests_;

@@ -19,6 +19,9 @@
 
 #include "core/rules.h"
 #include "sim/campaign.h"
+#ifdef KOMAINU_MUTANTS
+#include "sim/mutants.h"
+#endif
 #include "sim/standard.h"
 
 namespace komainu::sim {
@@ -143,7 +146,7 @@ void show_shortest(const Asked& asked, std::uint64_t seed) {
   fmt::print("seed {}, shrunk from {} faults to {}; again with: ./dev sim --replay {} --trace\n", seed,
              failing.faults.size(), shortest.faults.size(), seed);
   for (const Fault& fault : shortest.faults) fmt::print("  {}\n", describe(fault));
-  fmt::print("  {}\n", run_schedule(shortest, asked.workloads).violation.value_or("?"));
+  fmt::print("  {}\n", run_schedule(shortest, asked.workloads).violation.value_or(Violation{}).what);
 }
 
 bool run_schedules(const Asked& asked) {
@@ -170,7 +173,7 @@ bool replay_seed(const Asked& asked, std::uint64_t seed) {
   for (const Fault& fault : schedule.faults) fmt::print("  {}\n", describe(fault));
   fmt::print("{} messages delivered, {} faults of {} kinds\n", report.delivered, report.faults,
              report.kinds.count());
-  fmt::print("{}\n", report.violation.value_or("no violation"));
+  fmt::print("{}\n", report.violation ? report.violation->what : "no violation");
   return !report.violation;
 }
 
@@ -197,17 +200,17 @@ bool find_mutants(const Asked& asked, const std::string& only, std::span<const c
   for (const core::NamedRule& named : core::kRuleNames) {
     if (named.name.find(only) == std::string_view::npos) continue;
     if (!some.empty() && std::ranges::find(some, named.rule) == some.end()) continue;
-    core::dropped_rule = named.rule;
     Campaign campaign = asked.campaign;
     campaign.schedules = campaign.schedules == 0 ? kMost : campaign.schedules;
-    campaign.after_finding = Campaign::After::kStops;
-    const CampaignReport report = run_campaign(campaign, asked.workloads);
-    core::dropped_rule = core::Rule::kNone;
-    const bool found = !report.findings.empty();
-    all &= found;
-    fmt::print("{:<52} {} {:>6} schedules, {:6.1f} s{}{}\n", named.name,
-               found ? "found after" : "SURVIVES   ", report.schedules, report.seconds, found ? "  " : "",
-               found ? report.findings.front().what : "");
+    const Hunt hunted = hunt(named, campaign, asked.workloads);
+    all &= hunted.found.has_value();
+    fmt::print("{:<52} {} {:>6} schedules, {:6.1f} s", named.name,
+               hunted.found ? "found after" : "SURVIVES   ", hunted.schedules, hunted.seconds);
+    if (hunted.found)
+      fmt::print("  {}: seed {} {}",
+                 kBreachNames[static_cast<std::size_t>(hunted.found->violation.breach)], hunted.found->seed,
+                 hunted.found->violation.what);
+    fmt::print("\n");
     std::fflush(stdout);
   }
   return all;

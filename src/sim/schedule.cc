@@ -122,8 +122,9 @@ class Run {
         return;
       }
     }
-    report_.violation = fmt::format("{} s after all faults: {}", kUntilOrder.count() / 1'000'000,
-                                    disorder.value_or("order does not last"));
+    report_.violation = {Breach::kLiveness,
+                         fmt::format("{} s after all faults: {}", kUntilOrder.count() / 1'000'000,
+                                     disorder.value_or("order does not last"))};
   }
 
   // Of two nodes one waits for the other after a boot, and only an operator knows that it will not come.

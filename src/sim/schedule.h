@@ -14,7 +14,7 @@
 namespace komainu::sim {
 
 struct ScheduleReport {
-  std::optional<std::string> violation;
+  std::optional<Violation> violation;
   std::string shape;
   Duration length{0};
   std::uint64_t delivered = 0;

@@ -1,0 +1,35 @@
+// What a judge found, and which of the promises of docs/protocol.md ("How it is checked") it breaks: a finding
+// that has nothing to do with what a mutant left out proves nothing about it.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace komainu::sim {
+
+enum class Breach : std::uint8_t {
+  kOnePlace,
+  kRightToAct,
+  kSameState,
+  kBrakes,
+  kBlastRadius,
+  kSoundOrder,   // stop before start, room, apart, open fences: of the state, not of the world
+  kSteadyClock,  // of the stream
+  kNotMistaken,  // nobody is taken for stopped, or made to start over, that has done nothing wrong
+  kLiveness,
+};
+inline constexpr std::size_t kBreaches = static_cast<std::size_t>(Breach::kLiveness) + 1;
+
+inline constexpr std::array<std::string_view, kBreaches> kBreachNames{
+    "one place",   "right to act", "same position, same state", "brakes",   "blast radius",
+    "sound order", "steady clock", "nobody is mistaken",        "liveness",
+};
+
+struct Violation {
+  Breach breach = Breach::kLiveness;
+  std::string what;
+};
+
+}  // namespace komainu::sim
