@@ -294,9 +294,10 @@ bool GroupPlanner::leaves_for_better(const Subject& subject, PlaceId here) {
     return true;
   }
   return failing &&
-         go(placement.best([&](PlaceId place) { return place != here && placement.cures(place, here); }),
-            subject.known.cause,
-            [&](PlaceId) { return failing->name + " failed on " + name_of(state_, here); });
+         go(placement.best([&](PlaceId place) { return place != here && placement.cured(place, here); }),
+            subject.known.cause, [&](PlaceId target) {
+              return placement.cured(target, here)->name + " failed on " + name_of(state_, here);
+            });
 }
 
 const Ladder& GroupPlanner::ladder_of(const Subject& subject, const Trouble* trouble) const {

@@ -307,6 +307,16 @@ TEST(Health, MovesNothingIntoAnotherFault) {
       << "both share the dead disk; the NIC is better on node2";
 }
 
+TEST(Health, NamesWhatTheMoveCures) {
+  Pair pair;
+  const MonitorId gateway = pair.monitor("gateway", {pair.db}).id;
+  const MonitorId nic = pair.monitor("nic", {pair.db}).id;
+  for (NodeId id : {node(1), node(2)}) pair.reports(gateway, id, Health::kFailed);
+  pair.reports(nic, node(1), Health::kFailed);
+  pair.reports(nic, node(2), Health::kHealthy);
+  EXPECT_THAT(plans(pair), ElementsAre("stop db on node1: nic failed on node1"));
+}
+
 TEST(Health, TouchesOnlyGroupsThatTheFaultAffects) {
   Pair pair;
   const GroupId web = pair.group("web").id;

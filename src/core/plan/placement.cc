@@ -135,14 +135,13 @@ bool Placement::is_no_worse(PlaceId to, PlaceId from) const {
   });
 }
 
-bool Placement::cures(PlaceId to, PlaceId from) const {
-  bool cured = false;
-  for (const Watched* watched : monitors_) {
-    if (watched->failed.contains(to) && !watched->failed.contains(from)) return false;
+const Monitor* Placement::cured(PlaceId to, PlaceId from) const {
+  if (!is_no_worse(to, from)) return nullptr;
+  const auto found = std::ranges::find_if(monitors_, [&](const Watched* watched) {
     const bool sure = watched->steady.contains(from) && watched->steady.contains(to);
-    cured = cured || (watched->failed.contains(from) && watched->fine.contains(to) && sure);
-  }
-  return cured;
+    return watched->failed.contains(from) && watched->fine.contains(to) && sure;
+  });
+  return found == monitors_.end() ? nullptr : (*found)->monitor;
 }
 
 bool Placement::is_known_good(PlaceId place) const {

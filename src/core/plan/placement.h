@@ -90,7 +90,8 @@ class Placement {
   // Nothing fails at `to` that works at `from`.
   bool is_no_worse(PlaceId to, PlaceId from) const;
   // … and something that fails at `from` is known to work at `to`. What fails at both is no reason to move.
-  bool cures(PlaceId to, PlaceId from) const;
+  // Null: there is none.
+  const Monitor* cured(PlaceId to, PlaceId from) const;
   // Everything is known to work there, and has for a while.
   bool is_known_good(PlaceId place) const;
   // A monitor that fails here, for the reason given to the administrator.
