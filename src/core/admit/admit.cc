@@ -183,7 +183,7 @@ struct Kernel {
     if (fence.level >= state.spec->fencing.size())
       return Refusal{"there is no fencing level " + std::to_string(fence.level)};
     if (fence.executor == fence.target || !executor || executor->standing != Standing::kMember ||
-        executor->suspended || !executor->fences.empty()) {
+        executor->suspended || !is_free_to_fence(state, fence.executor, fence.target)) {
       return Refusal{name_of(state, fence.executor) + " cannot fence " + what};
     }
     if (!target.fences.empty() || target.standing == Standing::kSettled) return superseded();
@@ -312,6 +312,12 @@ bool are_quorate_without(const State& state, NodeId node) {
     if (id != node && known.standing == Standing::kMember && !known.suspended) others.insert(id);
   }
   return state.spec->could_be_quorate(others);
+}
+
+bool is_free_to_fence(const State& state, NodeId executor, NodeId target) {
+  const bool absent = state.nodes.at(target).standing != Standing::kMember;
+  return std::ranges::all_of(state.nodes.at(executor).fences,
+                             [&](const auto& open) { return absent && open.first == target; });
 }
 
 bool is_last_healthy(const State& state, NodeId node, NodeSet condemned) {

@@ -245,6 +245,17 @@ TEST(Admit, OrdersNoFenceThatNobodyCouldBegin) {
   EXPECT_EQ(judge(state, fence(state, node(3), node(1))).refused, "") << "node2 agrees";
 }
 
+TEST(Admit, LetsWhoIsBeingFencedFenceTheAbsentNodeThatDoesIt) {
+  Cluster cluster(2);
+  cluster.has_fencer();
+  cluster.edit().nodes.at(node(1)).fences[node(2)] = FenceOrder{};
+  EXPECT_EQ(judge(cluster.state(), fence(cluster.state(), node(2), node(1))).refused,
+            "node1 cannot fence node2")
+      << "it is here, and can say what came of its fence";
+  cluster.loses(node(2));
+  EXPECT_EQ(judge(cluster.state(), fence(cluster.state(), node(2), node(1))).refused, "");
+}
+
 TEST(Admit, NeitherFencesNorRestartsTheLastHealthyNode) {
   Cluster cluster(2);
   cluster.has_fencer();

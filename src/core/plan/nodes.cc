@@ -176,16 +176,16 @@ class NodePlanner {
   }
 
   std::optional<NodeId> executor_for(NodeId target) const {
-    if (planner_ != target && can_execute(planner_)) return planner_;
+    if (planner_ != target && can_execute(planner_, target)) return planner_;
     for (const auto& [id, node] : state_.nodes) {
-      if (id != target && can_execute(id)) return id;
+      if (id != target && can_execute(id, target)) return id;
     }
     return std::nullopt;
   }
-  bool can_execute(NodeId id) const {
+  bool can_execute(NodeId id, NodeId target) const {
     const NodeState* node = state_.node(id);
     return node && node->standing == Standing::kMember && !node->suspended && !node->leaving &&
-           node->fences.empty() && !condemned_.contains(id) && is_well_connected(id);
+           is_free_to_fence(state_, id, target) && !condemned_.contains(id) && is_well_connected(id);
   }
   // Who is cut off must not shoot those who are not. Where the administrator named addresses that tell (ping
   // of [quorum]), only a node that reaches them fences; one that has not looked yet does not know.

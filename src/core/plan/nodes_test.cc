@@ -215,6 +215,14 @@ TEST(Fencing, OfTheExecutorOfAnOpenFence) {
               ElementsAre("node1 fences node2 by level 0: it is lost and may still be fencing node3"));
 }
 
+TEST(Fencing, OfTheExecutorByItsTargetWhereNobodyElseIsLeft) {
+  Pair pair;
+  pair.runs(pair.db, node(2));
+  pair.node_state(node(1)).fences[node(2)] = FenceOrder{};
+  pair.loses(node(2));
+  EXPECT_THAT(plans(pair, node(1)), ElementsAre("node1 fences node2 by level 0: it is lost and may run db"));
+}
+
 TEST(Fencing, WithoutAFencerIsReplacedByTheAcceptedRiskOnly) {
   Pair pair;
   pair.spec.fencing.clear();
