@@ -104,10 +104,11 @@ std::string as_json(const CampaignReport& report) {
                             quoted(std::string(kPremiseNames[i])), report.premises[i], report.per_million(i));
   std::string findings;
   for (const auto& finding : report.findings)
-    findings += fmt::format("{}{{\"seed\":{},\"cluster\":{},\"breach\":{},\"what\":{}}}", findings.empty() ? "" : ",",
-                            finding.seed, quoted(finding.shape),
-                            quoted(std::string(kBreachNames[static_cast<std::size_t>(finding.violation.breach)])),
-                            quoted(finding.violation.what));
+    findings +=
+        fmt::format("{}{{\"seed\":{},\"cluster\":{},\"breach\":{},\"what\":{}}}", findings.empty() ? "" : ",",
+                    finding.seed, quoted(finding.shape),
+                    quoted(std::string(kBreachNames[static_cast<std::size_t>(finding.violation.breach)])),
+                    quoted(finding.violation.what));
   return fmt::format(
       "{{\"schedules\":{},\"violations\":{},\"toys\":[{}],\"virtual_seconds\":{},\"messages\":{},\"seconds\":"
       "{:.3f},"

@@ -244,6 +244,7 @@ void Cluster::power_off(NodeId node, const std::string& by) {
   if (machine.corosync) channel_.power_off(NodeId{machine.index});
   machine.powered = machine.corosync = machine.frozen = machine.corosync_hung = machine.daemon_hung = false;
   machine.leaving = machine.pump_is_due = machine.order_is_due = false;
+  machine.ring_broken = machine.missed_rest = false;
   machine.deferred.clear();
   machine.shots.clear();
   machine.disk_busy_until = now_;

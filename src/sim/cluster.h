@@ -310,6 +310,8 @@ class Cluster {
     Duration disk_busy_until{0};
     bool pump_is_due = false;
     bool order_is_due = false;
+    bool ring_broken = false;  // somebody of it is not heard any more, and the next has not formed
+    bool missed_rest = false;  // … and what was on its way just then did not come through
     std::uint32_t boots = 0;
     std::uint32_t runs = 0;  // daemons started so far
     // Its clock: `local` at the moment `since`, and how it goes.
@@ -361,6 +363,7 @@ class Cluster {
   std::vector<NodeSet> components();
   bool is_transitive() const;
   void give_vote();
+  void break_rings();
   void schedule_traffic();
   void schedule_pump(Machine& machine);
   void schedule_order(Machine& machine);

@@ -98,7 +98,18 @@ void Cluster::network_changed(Change change) {
                                                      : Span{token * 2, token * 5 / 2};
   const Span gain{token / 5, token};
   push(Event{now_ + random_.within(change == Change::kLoss ? loss : gain), 0, What::kReform});
+  break_rings();
   schedule_traffic();
+}
+
+// A message that was under way reached some and not others. Those get it with the next ring, if they go on
+// together with one who has it.
+void Cluster::break_rings() {
+  for (Machine& machine : machines_) {
+    const bool broken = machine.corosync && !flows(machine);
+    if (broken == std::exchange(machine.ring_broken, broken)) continue;
+    machine.missed_rest = broken && random_.one_in(2);
+  }
 }
 
 bool Cluster::is_transitive() const {
@@ -158,8 +169,13 @@ void Cluster::reform() {
     for (NodeSet part : changed)
       for (NodeId node : part) refuse_sends(machines_[node.value].id, voted - now_);
   }
-  for (NodeSet part : changed)
-    for (NodeId node : part) machines_[node.value].met_all |= part.size() == machines_.size();
+  for (NodeSet part : changed) {
+    for (NodeId node : part) {
+      Machine& machine = machines_[node.value];
+      machine.met_all |= part.size() == machines_.size();
+      machine.ring_broken = machine.missed_rest = false;
+    }
+  }
   schedule_traffic();
   schedule_judges();
 }
@@ -234,7 +250,7 @@ void Cluster::pump(Machine& machine) {
       channel_.end(port, TestChannel::Hole::kNone);
       schedule_traffic();
     }
-    if (!channel_.can_deliver(port)) break;
+    if (machine.missed_rest || !channel_.can_deliver(port)) break;
     deliver_next(machine);
   }
   forget_messages();

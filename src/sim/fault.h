@@ -21,8 +21,10 @@ enum class FaultKind : std::uint8_t {
   kFreeze,
   kFreezeOwner,
   kDaemonHang,
+  kDaemonsHang,  // several at once: what they share stalls
   kCorosyncHang,
   kPartition,
+  kIsolate,
   kIsolateOwner,
   kOneWay,   // one direction between two nodes
   kCutPair,  // two nodes do not hear each other; the rest does
@@ -39,6 +41,7 @@ enum class FaultKind : std::uint8_t {
   kAgentsSlow,
   kMonitorFails,  // of a group, until it is restarted
   kPlaceFails,    // what a node reaches
+  kNicFails,      // … with everything that goes through one of its NICs
   kCommonMode,    // … the same on all
   kDeviceSlow,
   kDeviceDead,
@@ -65,8 +68,20 @@ inline constexpr std::size_t kFaultKinds = static_cast<std::size_t>(FaultKind::k
 std::string_view name_of(FaultKind kind);
 std::optional<FaultKind> fault_named(std::string_view name);
 
+// Rules are for moments of milliseconds, which faults that come at any time seldom hit: some wait for one,
+// and then hit who is in it, at once or soon after.
+enum class Moment : std::uint8_t {
+  kAny,
+  kOrder,  // the first member has admitted a start
+  kStart,  // a node begins one
+  kFence,
+  kView,  // the first member has established one
+};
+inline constexpr std::array<std::string_view, 5> kMomentNames{"any", "order", "start", "fence", "view"};
+
 struct Fault {
   FaultKind kind = FaultKind::kPowerOff;
+  Moment when = Moment::kAny;  // the first such moment after `at`
   Duration at{0};
   Duration lasts{0};
   std::array<std::uint32_t, 4> choice{};  // drawn beforehand

@@ -9,6 +9,7 @@ namespace {
 
 constexpr Span kSwitchedOnAgain{8s, 60s};
 constexpr Duration kShortPause = 900ms;  // below max_pause
+constexpr std::uint32_t kDelays = 18;    // after a moment: up to 2^17 us
 
 Duration pause_of(const Fault& fault, const Shape& shape) {
   return shape.guard == Shape::Guard::kFencer ? fault.lasts : std::min(fault.lasts, kShortPause);
@@ -46,7 +47,32 @@ void Incidents::run_due() {
   }
 }
 
-bool Incidents::happen(const Fault& fault) {
+void Incidents::happen(const Fault& fault) {
+  if (fault.when != Moment::kAny) {
+    waiting_.push_back(fault);
+  } else {
+    strike(fault);
+  }
+}
+void Incidents::strike(const Fault& fault) {
+  if (!happens(fault)) return;
+  ++happened_;
+  kinds_.set(static_cast<std::size_t>(fault.kind));
+}
+void Incidents::moment(Moment moment, NodeId in_it) {
+  const auto at =
+      static_cast<std::uint32_t>(std::ranges::find(cluster_.nodes(), in_it) - cluster_.nodes().begin());
+  for (Fault fault : waiting_) {
+    if (fault.when != moment) continue;
+    // Short delays are as frequent as long ones.
+    const Duration delay{1 << fault.choice[3] % kDelays};
+    if (fault.choice[2] % 3 != 0) fault.choice[0] = at;
+    later(delay, [this, fault] { strike(fault); });
+  }
+  std::erase_if(waiting_, [&](const Fault& fault) { return fault.when == moment; });
+}
+
+bool Incidents::happens(const Fault& fault) {
   switch (fault.kind) {
     case FaultKind::kPowerOff:
     case FaultKind::kDaemonCrash:
@@ -63,6 +89,10 @@ bool Incidents::happen(const Fault& fault) {
     case FaultKind::kFreezeOwner:
     case FaultKind::kIsolateOwner:
       return to_owner(fault);
+    case FaultKind::kIsolate:
+      return isolate(fault, node(fault.choice[0]));
+    case FaultKind::kDaemonsHang:
+      return hang_several(fault);
     case FaultKind::kPartition:
     case FaultKind::kOneWay:
     case FaultKind::kCutPair:
@@ -82,6 +112,7 @@ bool Incidents::happen(const Fault& fault) {
       return to_agents(fault);
     case FaultKind::kMonitorFails:
     case FaultKind::kPlaceFails:
+    case FaultKind::kNicFails:
     case FaultKind::kCommonMode:
       return to_monitors(fault);
     case FaultKind::kDeviceSlow:
@@ -166,19 +197,32 @@ bool Incidents::to_machine(const Fault& fault, NodeId node) {
 bool Incidents::to_owner(const Fault& fault) {
   const std::optional<NodeId> owner = this->owner(fault.choice[0]);
   if (!owner) return false;
-  if (fault.kind != FaultKind::kIsolateOwner) return to_machine(fault, *owner);
-  for (NodeId node : cluster_.nodes()) {
-    cluster_.cut(*owner, node);
-    cluster_.cut(node, *owner);
+  return fault.kind == FaultKind::kIsolateOwner ? isolate(fault, *owner) : to_machine(fault, *owner);
+}
+
+bool Incidents::isolate(const Fault& fault, NodeId node) {
+  for (NodeId other : cluster_.nodes()) {
+    cluster_.cut(node, other);
+    cluster_.cut(other, node);
   }
-  if (fault.choice[1] % 2 == 0) cluster_.cut_arbiter(*owner);
-  later(fault.lasts, [this, node = *owner] {
+  if (fault.choice[1] % 2 == 0) cluster_.cut_arbiter(node);
+  later(fault.lasts, [this, node] {
     cluster_.join_arbiter(node);
     for (NodeId other : cluster_.nodes()) {
       cluster_.join(node, other);
       cluster_.join(other, node);
     }
   });
+  return true;
+}
+
+bool Incidents::hang_several(const Fault& fault) {
+  const NodeId spared = node(fault.choice[0]);
+  for (NodeId node : cluster_.nodes()) {
+    if (node == spared) continue;
+    cluster_.hang_daemon(node);
+    later(fault.lasts, [this, node] { cluster_.resume_daemon(node); });
+  }
   return true;
 }
 
@@ -311,19 +355,25 @@ bool Incidents::to_monitors(const Fault& fault) {
   for (const auto& [id, monitor] : monitors)
     if (monitor.group.has_value() == of_groups) fitting.push_back(id);
   if (fitting.empty()) return false;
-  const MonitorId id = fitting[fault.choice[0] % fitting.size()];
-  const core::Monitor& monitor = monitors.at(id);
   const auto lasts =
       of_groups && fault.choice[1] % 3 != 0 ? Cluster::Lasts::kUntilRestart : Cluster::Lasts::kUntilSet;
-  for (NodeId at : cluster_.nodes()) {
-    const bool hit = of_groups                              ? cluster_.running(*monitor.group).contains(at)
-                     : fault.kind == FaultKind::kCommonMode ? true
-                                                            : at == node(fault.choice[2]);
-    if (!hit) continue;
+  const auto fails = [&](NodeId at, MonitorId id) {
     cluster_.set_monitor(at, id, core::Health::kFailed, "it does not answer", lasts);
     later(fault.lasts, [this, at, id] {
       cluster_.set_monitor(at, id, core::Health::kHealthy, "", Cluster::Lasts::kUntilSet);
     });
+  };
+  if (fault.kind == FaultKind::kNicFails) {
+    for (MonitorId id : fitting) fails(node(fault.choice[2]), id);
+    return true;
+  }
+  const MonitorId id = fitting[fault.choice[0] % fitting.size()];
+  const std::optional<GroupId> of = monitors.at(id).group;
+  for (NodeId at : cluster_.nodes()) {
+    const bool hit = of_groups                              ? cluster_.running(*of).contains(at)
+                     : fault.kind == FaultKind::kCommonMode ? true
+                                                            : at == node(fault.choice[2]);
+    if (hit) fails(at, id);
   }
   return true;
 }
@@ -410,6 +460,7 @@ bool Incidents::confirm_fence(const Fault& fault) {
 
 void Incidents::quiet(NodeSet left_off) {
   due_.clear();
+  waiting_.clear();
   kept_off_until_.clear();
   cluster_.heal_network();
   for (NodeId node : cluster_.nodes()) {

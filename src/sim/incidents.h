@@ -1,10 +1,12 @@
 // Lets the faults of a schedule happen to a cluster, and ends them.
 #pragma once
 
+#include <bitset>
 #include <functional>
 #include <map>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "sim/cluster.h"
 #include "sim/fault.h"
@@ -16,8 +18,13 @@ class Incidents {
  public:
   Incidents(Cluster& cluster, const Shape& shape);
 
-  // False: there was nothing that it could happen to.
-  bool happen(const Fault& fault);
+  // Now, or when its moment comes.
+  void happen(const Fault& fault);
+  // Of those that had something to happen to.
+  std::uint32_t happened() const { return happened_; }
+  const std::bitset<kFaultKinds>& kinds() const { return kinds_; }
+  // Faults that wait for it hit `node`, or another one.
+  void moment(Moment moment, NodeId node);
   // What is due at or before now: ends of faults, and the later parts of some.
   void run_due();
   Duration next_due() const { return due_.empty() ? Duration::max() : due_.begin()->first; }
@@ -29,8 +36,12 @@ class Incidents {
  private:
   using Action = std::function<void()>;
   void later(Duration delay, Action action) { due_.emplace(cluster_.now() + delay, std::move(action)); }
+  void strike(const Fault& fault);
+  bool happens(const Fault& fault);
   bool to_machine(const Fault& fault, NodeId node);
   bool to_owner(const Fault& fault);
+  bool isolate(const Fault& fault, NodeId node);
+  bool hang_several(const Fault& fault);
   bool to_network(const Fault& fault);
   bool to_arbiter(const Fault& fault);
   bool to_agents(const Fault& fault);
@@ -53,6 +64,9 @@ class Incidents {
   Random random_;
   std::multimap<Duration, Action> due_;
   std::map<NodeId, Duration> kept_off_until_;
+  std::vector<Fault> waiting_;  // for their moment
+  std::uint32_t happened_ = 0;
+  std::bitset<kFaultKinds> kinds_;
 };
 
 }  // namespace komainu::sim

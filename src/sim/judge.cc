@@ -98,8 +98,8 @@ void Judge::judge_brake(const std::string& by) {
     ++moments;
   }
   if (moments > brakes.fences + 1)
-    wrong(Breach::kBrakes, fmt::format("{}: fences at {} moments in {} s, and the brake allows {}", by, moments,
-                      brakes.window.count() / 1'000'000, brakes.fences));
+    wrong(Breach::kBrakes, fmt::format("{}: fences at {} moments in {} s, and the brake allows {}", by,
+                                       moments, brakes.window.count() / 1'000'000, brakes.fences));
 }
 
 void Judge::powered(NodeId node) {
@@ -145,8 +145,8 @@ void Judge::look_at_ack(NodeId node, const core::Message& message, const core::A
   auto& of_view = digests_[message.view];
   const auto [known, fresh] = of_view.try_emplace(ack.position, ack.digest);
   if (!fresh && known->second != ack.digest)
-    wrong(Breach::kSameState, fmt::format("node {} has another state than others at position {} of one view", node.value,
-                      ack.position));
+    wrong(Breach::kSameState, fmt::format("node {} has another state than others at position {} of one view",
+                                          node.value, ack.position));
   if (fresh) bound(digests_);
 }
 
@@ -237,7 +237,8 @@ void Judge::judge_reason(const core::State& state, const core::StopGroup& stop) 
              seen->second != core::Health::kFailed;
     });
     if (!better)
-      wrong(Breach::kBlastRadius, fmt::format("group {} leaves for {}, which fails everywhere", stop.group.value, monitor.name));
+      wrong(Breach::kBlastRadius,
+            fmt::format("group {} leaves for {}, which fails everywhere", stop.group.value, monitor.name));
   }
 }
 
@@ -259,7 +260,10 @@ void Judge::judge_right_to_act(NodeId node, const char* what) {
 }
 
 void Judge::executes(NodeId node, GroupId group, const core::Order& order) {
-  if (order.kind != core::OrderKind::kStop) judge_right_to_act(node, "starts");
+  if (order.kind != core::OrderKind::kStop) {
+    judge_right_to_act(node, "starts");
+    comes(Moment::kStart, node);
+  }
   if (traces_)
     trace(node, fmt::format("EXECUTES {} of group {}",
                             order.kind == core::OrderKind::kStop ? "stop" : "start", group.value));
@@ -268,6 +272,7 @@ void Judge::fences(NodeId node, NodeId target, const core::FenceOrder&) {
   if (traces_) trace(node, fmt::format("FENCES {}", target.value));
   judge_right_to_act(node, "fences");
   count(Premise::kFenceNeeded);
+  comes(Moment::kFence, node);
 }
 void Judge::yields(NodeId node, const std::string& reason) {
   if (traces_) trace(node, "YIELDS: " + reason);
@@ -298,7 +303,10 @@ void Judge::has_stepped(NodeId node) {
   if (same) return;
   const core::State& state = replica.state();
   const bool enters = seen.view != replica.view() || before != seen.phase;
-  if (enters) entered(node, state);
+  if (enters) {
+    comes(Moment::kView, node);
+    entered(node, state);
+  }
   // No tick ages the counters of hours at once (docs/protocol.md, "Time and configuration").
   if (!enters && state.clock - seen.clock > 5s)
     wrong(Breach::kSteadyClock, fmt::format("stream time of node {} jumps", node.value));
@@ -306,10 +314,12 @@ void Judge::has_stepped(NodeId node) {
   seen.view = replica.view();
   seen.position = replica.position();
   seen.pending_spec = state.pending_spec.has_value();
-  if (auto broken = core::broken_invariant(state)) wrong(Breach::kSoundOrder, fmt::format("node {}: {}", node.value, *broken));
+  if (auto broken = core::broken_invariant(state))
+    wrong(Breach::kSoundOrder, fmt::format("node {}: {}", node.value, *broken));
   if (!start || !state.groups.contains(*start)) return;
   const auto& order = state.groups.at(*start).order;
   if (!order || order->id != core::OrderId{replica.view(), replica.position()}) return;
+  comes(Moment::kOrder, order->executor);
   if (auto unsound = core::unsound_start(state, *start))
     wrong(Breach::kSoundOrder, fmt::format("node {}: {}", node.value, *unsound));
 }

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "sim/cluster.h"
+#include "sim/fault.h"
 #include "sim/premise.h"
 #include "sim/shape.h"
 #include "sim/violation.h"
@@ -27,6 +28,8 @@ class Judge final : public Observer {
   PremiseCounts premises() const;
   // Called for each machine that a fence or a device switched off.
   void on_off(std::function<void(NodeId)> call) { on_off_ = std::move(call); }
+  // Called when a moment has come that faults may wait for, with the node that is in it.
+  void on_moment(std::function<void(Moment, NodeId)> call) { on_moment_ = std::move(call); }
   void keep_trace() { traces_ = true; }
   const std::vector<std::string>& trace() const { return trace_; }
 
@@ -60,6 +63,9 @@ class Judge final : public Observer {
     bool pending_spec = false;
   };
 
+  void comes(Moment moment, NodeId node) {
+    if (on_moment_) on_moment_(moment, node);
+  }
   void count(Premise premise) { ++counts_[static_cast<std::size_t>(premise)]; }
   void wrong(Breach broken, std::string what);
   void look_at_ack(NodeId node, const core::Message& message, const core::Ack& ack);
@@ -78,6 +84,7 @@ class Judge final : public Observer {
   PremiseCounts counts_{};
   std::optional<Violation> violation_;
   std::function<void(NodeId)> on_off_;
+  std::function<void(Moment, NodeId)> on_moment_;
   // The digest that belongs to a position of a view, of the latest views.
   std::map<core::ViewId, std::unordered_map<std::uint64_t, std::uint64_t>> digests_;
   std::map<core::ViewId, core::ViewId> lineage_of_view_;  // that the first live Hello named

@@ -207,9 +207,8 @@ bool find_mutants(const Asked& asked, const std::string& only, std::span<const c
     fmt::print("{:<52} {} {:>6} schedules, {:6.1f} s", named.name,
                hunted.found ? "found after" : "SURVIVES   ", hunted.schedules, hunted.seconds);
     if (hunted.found)
-      fmt::print("  {}: seed {} {}",
-                 kBreachNames[static_cast<std::size_t>(hunted.found->violation.breach)], hunted.found->seed,
-                 hunted.found->violation.what);
+      fmt::print("  {}: seed {} {}", kBreachNames[static_cast<std::size_t>(hunted.found->violation.breach)],
+                 hunted.found->seed, hunted.found->violation.what);
     fmt::print("\n");
     std::fflush(stdout);
   }

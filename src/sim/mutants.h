@@ -1,8 +1,9 @@
-// The checker can fail: a core without one of its rules (core/rules.h) runs schedule after schedule, until one
-// shows what the rule is for.
+// The checker can fail: a core without one of its rules (core/rules.h) runs schedule after schedule, until
+// one shows what the rule is for.
 //
-// Not every violation does. The core that has all its rules must pass the same seed, and where the rule guards
-// safety, it must be safety that was lost: that a cluster did not come to order in time is what luck brings, too.
+// Not every violation does. The core that has all its rules must pass the same seed, and where the rule
+// guards safety, it must be safety that was lost: that a cluster did not come to order in time is what luck
+// brings, too.
 #pragma once
 
 #include <cstdint>

@@ -32,6 +32,7 @@ class Run {
         incidents_(cluster_, shape_) {
     if (schedule.trace == Schedule::Trace::kKeep) judge_.keep_trace();
     judge_.on_off([this](NodeId node) { incidents_.went_off(node); });
+    judge_.on_moment([this](Moment moment, NodeId node) { incidents_.moment(moment, node); });
     cluster_.observe(&judge_);
   }
 
@@ -96,10 +97,10 @@ class Run {
   // False: something was wrong on the way.
   bool go_on_until(Duration moment) {
     while (!judge_.violation() && cluster_.now() < moment) {
-      const Duration next = std::min(incidents_.next_due(), moment);
-      while (cluster_.next_event() <= next && !judge_.violation()) cluster_.step();
+      const auto next = [&] { return std::min(incidents_.next_due(), moment); };
+      while (cluster_.next_event() <= next() && !judge_.violation()) cluster_.step();
       if (judge_.violation()) break;
-      cluster_.run_until(next);
+      cluster_.run_until(next());
       incidents_.run_due();
     }
     return !judge_.violation();
@@ -276,6 +277,8 @@ class Run {
     report_.shape = describe(shape_);
     report_.length = cluster_.now();
     report_.delivered = cluster_.delivered();
+    report_.faults = incidents_.happened();
+    report_.kinds = incidents_.kinds();
     report_.premises = judge_.premises();
     report_.trace = judge_.trace();
     return std::move(report_);

@@ -83,13 +83,16 @@ void add_monitors(Spec& spec, Random& random) {
     monitor.resource = static_cast<std::uint32_t>(group.resources.size()) - 1;
     spec.monitors[monitor.id] = monitor;
   }
-  core::Monitor reach;
-  reach.id = MonitorId{++number};
-  reach.name = "gateway";
-  reach.type = "ping";
-  for (const auto& [id, group] : spec.groups)
-    if (random.one_in(2)) reach.affects.push_back(id);
-  spec.monitors[reach.id] = reach;
+  // Both look through the same NIC.
+  for (const auto& [name, type] : {std::pair("gateway", "ping"), std::pair("lan", "nic-link")}) {
+    core::Monitor reach;
+    reach.id = MonitorId{++number};
+    reach.name = name;
+    reach.type = type;
+    for (const auto& [id, group] : spec.groups)
+      if (random.one_in(2)) reach.affects.push_back(id);
+    spec.monitors[reach.id] = reach;
+  }
 }
 
 void draw_guard(Shape& shape, Spec& spec, Random& random, std::uint32_t nodes) {

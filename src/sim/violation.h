@@ -1,5 +1,5 @@
-// What a judge found, and which of the promises of docs/protocol.md ("How it is checked") it breaks: a finding
-// that has nothing to do with what a mutant left out proves nothing about it.
+// What a judge found, and which of the promises of docs/protocol.md ("How it is checked") it breaks: a
+// finding that has nothing to do with what a mutant left out proves nothing about it.
 #pragma once
 
 #include <array>

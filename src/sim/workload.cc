@@ -93,7 +93,7 @@ class Reader {
     return {static_cast<std::uint32_t>(*least), static_cast<std::uint32_t>(*most)};
   }
   Workload workload(const toml::table& in) const {
-    only(in, {"name", "faults", "weight", "lasts"});
+    only(in, {"name", "faults", "when", "weight", "lasts"});
     Workload result;
     result.name = need(in, "name")->value_or(std::string());
     const toml::node* faults = need(in, "faults");
@@ -103,6 +103,7 @@ class Reader {
       if (!kind) complain(node, "there is no such fault; there are: " + all_faults());
       result.faults.push_back(*kind);
     }
+    if (const toml::node* when = in.get("when")) result.when = moment(*when);
     const auto weight = need(in, "weight")->value<std::int64_t>();
     if (!weight || *weight < 1 || *weight > 1'000) complain(in, "expected a weight from 1 to 1000");
     result.weight = static_cast<std::uint32_t>(*weight);
@@ -110,6 +111,12 @@ class Reader {
     result.lasts = {duration(lasts[0]), duration(lasts[1])};
     if (result.lasts.most < result.lasts.least) complain(lasts, "expected the shorter time first");
     return result;
+  }
+  Moment moment(const toml::node& node) const {
+    const auto found = std::ranges::find(kMomentNames, node.value_or(std::string_view()));
+    if (found == kMomentNames.end())
+      complain(node, fmt::format("there is no such moment; there are: {}", fmt::join(kMomentNames, ", ")));
+    return static_cast<Moment>(found - kMomentNames.begin());
   }
   static std::string all_faults() {
     std::string names;
@@ -169,6 +176,7 @@ std::vector<Fault> draw_faults(const Workloads& workloads, Random& random, std::
   for (Fault& fault : faults) {
     const Workload& workload = *drawn[random.below(static_cast<std::uint32_t>(drawn.size()))];
     fault.kind = workload.faults[random.below(static_cast<std::uint32_t>(workload.faults.size()))];
+    fault.when = workload.when;
     fault.at = storms[random.below(static_cast<std::uint32_t>(storms.size()))] +
                random.within({Duration{0}, workloads.storm});
     // Short ones are as frequent as long ones.

@@ -16,6 +16,7 @@ namespace komainu::sim {
 struct Workload {
   std::string name;
   std::vector<FaultKind> faults;
+  Moment when = Moment::kAny;
   std::uint32_t weight = 1;
   Span lasts;
 };

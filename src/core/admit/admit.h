@@ -35,8 +35,8 @@ bool lease_ends(const State& state, NodeId node);
 // Those who answer are quorate without `node`: only they can begin its fence (fence_stable of core/view).
 bool are_quorate_without(const State& state, NodeId node);
 
-// Who is being fenced fences nobody but the absent node that does it: where they are two, nothing else would end
-// that.
+// Who is being fenced fences nobody but the absent node that does it: where they are two, nothing else would
+// end that.
 bool is_free_to_fence(const State& state, NodeId executor, NodeId target);
 
 // Without `node` no place would be left that can run groups: it is neither fenced for a group's sake, nor
