@@ -163,6 +163,8 @@ struct Replica::Impl {
   bool uses_lease() const { return spec().uses_lease(); }
   // Where the end of a lease stands for a fence: it is not over.
   bool may_run(LocalTime at) const { return !uses_lease() || (lease_until && at <= *lease_until); }
+  // The ticks stand still where the stream does, and so would a lease that they measured.
+  LocalTime lease_clock() const { return applies(Rule::kLeaseByOwnClock) ? now : LocalTime{state.clock}; }
   // Counted from when the sign of life was sent: the others may count from a moment soon after it.
   void extend_lease_from(LocalTime sent) {
     const LocalTime until = sent + timing().lease;
@@ -258,7 +260,7 @@ struct Replica::Impl {
     if (!quorate() || !members.contains(options.self)) return;
     phase = Phase::kGathering;
     hello_said = true;
-    greeted = now;
+    greeted = lease_clock();
     send(own_hello());
     try_establish();
   }
@@ -342,7 +344,7 @@ struct Replica::Impl {
     last_alive = greeted;
     // Its Hello was its last sign of life to the others; how long the word of the establishment was under
     // way, or how long this daemon slept over it, nobody can say.
-    extend_lease_from(greeted);
+    extend_lease_from(applies(Rule::kLeaseFromSending) ? greeted : lease_clock());
     checkpoint();
     for (const auto& [id, node] : state.nodes) {
       const bool gone = node.standing == Standing::kLost || node.standing == Standing::kUnknown;
@@ -352,7 +354,7 @@ struct Replica::Impl {
       }
       // A node that stays lost is measured anew: its lease may have been renewed until the last view had
       // ended.
-      gone_since[id] = now;
+      gone_since[id] = lease_clock();
       prepare_for(id);
     }
     std::erase_if(gone_since, [&](const auto& entry) { return !state.nodes.contains(entry.first); });
@@ -471,7 +473,7 @@ struct Replica::Impl {
     it->second.suspended = true;
     it->second.since = state.clock;
     ++it->second.version;
-    gone_since[target] = now;
+    gone_since[target] = lease_clock();
     note_loss(state, target, out);
     node_event(out, Severity::kWarning, EventKind::kView, it->second.cause, target,
                name_of(state, target) + " does not answer");
@@ -631,7 +633,7 @@ struct Replica::Impl {
     if (frozen || !established() || state.nodes.at(options.self).suspended) return;
     extend_lease();
     for (auto it = waiting.begin(); it != waiting.end();) {
-      if (!is_stable(it->position) || !may_run(now)) {
+      if (!is_stable(it->position) || !may_run(lease_clock())) {
         ++it;
         continue;
       }
@@ -663,7 +665,8 @@ struct Replica::Impl {
   void extend_lease() {
     while (!alive_at.empty() && is_stable(alive_at.begin()->first)) {
       auto sent = alive_sent.find(alive_at.begin()->second);
-      if (sent != alive_sent.end()) extend_lease_from(applies(Rule::kLeaseFromSending) ? sent->second : now);
+      if (sent != alive_sent.end())
+        extend_lease_from(applies(Rule::kLeaseFromSending) ? sent->second : lease_clock());
       alive_sent.erase(alive_sent.begin(), alive_sent.upper_bound(alive_at.begin()->second));
       alive_at.erase(alive_at.begin());
     }
@@ -952,7 +955,7 @@ struct Replica::Impl {
     if (!uses_lease()) return;
     if (now - last_alive >= timing().lease / 4) {
       last_alive = now;
-      alive_sent[++alive_number] = now;
+      alive_sent[++alive_number] = lease_clock();
       if (alive_sent.size() > 64) alive_sent.erase(alive_sent.begin());
       send(Alive{alive_number});
     }
@@ -962,7 +965,8 @@ struct Replica::Impl {
         (timing().lease + timing().watchdog + timing().drain + timing().max_pause) * 101 / 100;
     for (const auto& [id, since] : gone_since) {
       const NodeState& node = state.nodes.at(id);
-      if (now - since < wait || node.standing == Standing::kUnknown || !lease_ends(state, id)) continue;
+      if (lease_clock() - since < wait || node.standing == Standing::kUnknown || !lease_ends(state, id))
+        continue;
       propose(Proposal{SettleNode{id, node.incarnation, node.version, SettleNode::Why::kLeaseOver}},
               node.cause);
     }
@@ -1069,7 +1073,7 @@ struct Replica::Impl {
     if (!dead) {
       // Before anything that has come meanwhile is acted on; also without a view, for `grace` counts from
       // when an own message came back, and the lease from when it was sent.
-      if (lease_until && !may_run(now) && !held.empty()) yield("the lease has run out");
+      if (lease_until && !may_run(lease_clock()) && !held.empty()) yield("the lease has run out");
       std::visit([&](const auto& what) { on(what); }, input);
       if (!dead && established()) step_down_if_settled();
       if (!dead && established()) {

@@ -38,9 +38,11 @@ enum class Rule : std::uint8_t {
   kStopVoidsStart,    // … that still waits for its acknowledgements
   kExecutorFenced,    // a fence that was lost with its executor ends when that is fenced
   kEpochByRing,       // not by counting
-  kLeaseFromSending,  // not from the receipt of one's own Alive
+  kLeaseFromSending,  // not from the receipt of one's own Alive, or of the establishment
+  kLeaseByOwnClock,   // not by Ticks
   // Of the executor and the watchdog: the simulator's machines have them, as the engine does.
   kOrphansKilled,             // a new daemon kills and awaits its predecessor's agents
+  kStopInReverse,             // of the order in which they start, the resources of a group
   kStoppedMeansProbed,        // a stop that says it is done is looked at
   kStopFailsStarvesWatchdog,  // a stop without an order that fails ends the feeding of the watchdog
 };
@@ -80,8 +82,10 @@ inline constexpr NamedRule kRuleNames[] = {
     {Rule::kExecutorFenced, "the executor of a lost fence is not fenced", Guards::kLiveness},
     {Rule::kEpochByRing, "epochs are counted"},
     {Rule::kLeaseFromSending, "lease counted from receipt"},
+    {Rule::kLeaseByOwnClock, "lease measured by ticks"},
     {Rule::kDurability, "store after acting"},
     {Rule::kOrphansKilled, "start before the orphan was killed"},
+    {Rule::kStopInReverse, "resources stop in the order in which they start"},
     {Rule::kStoppedMeansProbed, "stopped without a probe"},
     {Rule::kStopFailsStarvesWatchdog, "watchdog fed while a stop failed"},
 };

@@ -43,6 +43,8 @@ void Cluster::heal_network() {
     join_arbiter(from);
     for (NodeId to : ids_) join(from, to);
   }
+  // An arbiter that had given its vote away, or to nobody, judges anew.
+  if (channel_.has_arbiter()) push(Event{now_ + random_.within(options_.latencies.vote), 0, What::kVote});
 }
 void Cluster::set_link(NodeId from, NodeId to, std::uint32_t link, bool up) {
   Machine& machine = own(from);
