@@ -490,7 +490,10 @@ void Cluster::written(Machine& machine, std::uint64_t token, std::uint64_t slot)
   if (write == writes_.end()) return input(machine, core::Stored{token, true});
   const bool works = machine.disk != Disk::kFails;
   counts_.failed_writes += works ? 0 : 1;
-  if (works) machine.stored_before = std::exchange(machine.stored, std::move(write->second));
+  if (works) {
+    machine.stored_before = std::exchange(machine.stored, std::move(write->second));
+    machine.newest_epoch = std::max(machine.newest_epoch, machine.stored.lineage.epoch);
+  }
   writes_.erase(write);
   input(machine, core::Stored{token, works});
 }
@@ -557,6 +560,13 @@ NodeSet Cluster::running(GroupId group) const {
   NodeSet nodes;
   for (NodeId node : ids_) {
     if (resources_up(node, group) != 0) nodes.insert(node);
+  }
+  return nodes;
+}
+NodeSet Cluster::have_stored(std::uint64_t epoch) const {
+  NodeSet nodes;
+  for (const Machine& machine : machines_) {
+    if (machine.newest_epoch >= epoch) nodes.insert(machine.id);
   }
   return nodes;
 }

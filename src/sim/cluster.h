@@ -98,6 +98,8 @@ class Observer {
   virtual void starts_over(NodeId, const std::string& /*reason*/) {}
   // The world: processes of a group came up or went, whoever knows of it.
   virtual void runs(NodeId, GroupId, std::uint64_t /*resources, as bits*/) {}
+  // A resource dies by itself, or only says that it is stopped: the others are not where its order puts them.
+  virtual void falls_out(NodeId, GroupId, std::uint32_t /*resource*/) {}
   virtual void powered(NodeId) {}
   virtual void off(NodeId, const std::string& /*by what*/) {}
   virtual void ring(NodeId, const core::RingChange&) {}
@@ -226,6 +228,8 @@ class Cluster {
   const core::Replica* spokesman() const;
   std::uint64_t resources_up(NodeId node, GroupId group) const;  // as bits
   NodeSet running(GroupId group) const;
+  // Nodes on whose disks there has been a view of this epoch, or a later one.
+  NodeSet have_stored(std::uint64_t epoch) const;
   LocalTime local_time(NodeId node) const;
   const TestChannel& channel() const { return channel_; }
   const WorldCounts& counts() const { return counts_; }
@@ -325,8 +329,9 @@ class Cluster {
     Stored next_store = Stored::kLatest;
     core::Durable stored;
     core::Durable stored_before;
-    core::SpecPtr file;    // its cluster.toml
-    core::SpecPtr active;  // what its daemon, or the last one, uses
+    std::uint64_t newest_epoch = 0;  // that was ever on its disk
+    core::SpecPtr file;              // its cluster.toml
+    core::SpecPtr active;            // what its daemon, or the last one, uses
     std::optional<LocalTime> last_flow;
     std::optional<LocalTime> lease_until;
     std::unique_ptr<core::Replica> replica;

@@ -82,7 +82,9 @@ void Cluster::begin(Machine& machine, GroupId group, Job job) {
   const core::Group* configured = machine.active->group(group);
   if (!configured || configured->resources.empty()) return;
   if (job.kind == Job::Kind::kStop)
-    job.resource = static_cast<std::uint32_t>(configured->resources.size()) - 1;
+    job.resource = core::applies(core::Rule::kStopInReverse)
+                       ? static_cast<std::uint32_t>(configured->resources.size()) - 1
+                       : job.restart.value_or(0);
   job.number = ++next_job_;
   machine.groups[group].job = job;
   machine.groups[group].last_job = job.number;
@@ -135,14 +137,19 @@ void Cluster::stop_acts(Machine& machine, GroupId group) {
   Job& job = *here.job;
   if (job.doing == Agents::kWork || job.doing == Agents::kFailHalf)
     set_up(machine, group, here.up & ~bit(job.resource));
+  if (job.doing == Agents::kLie && observer_) observer_->falls_out(machine.id, group, job.resource);
   job.failed = job.doing != Agents::kWork && job.doing != Agents::kLie;
-  if (!job.failed && job.restart == job.resource) {
+  const bool in_reverse = core::applies(core::Rule::kStopInReverse);
+  const std::uint32_t highest =
+      static_cast<std::uint32_t>(machine.active->group(group)->resources.size()) - 1;
+  const std::uint32_t last = in_reverse ? job.restart.value_or(0) : highest;
+  if (!job.failed && job.resource == last && job.restart) {
     job.kind = Job::Kind::kStart;
-    job.restart.reset();
+    job.resource = *std::exchange(job.restart, std::nullopt);
     return next_resource(machine, group);
   }
-  if (job.failed || job.resource == 0) return conclude(machine, group);
-  --job.resource;
+  if (job.failed || job.resource == last) return conclude(machine, group);
+  in_reverse ? --job.resource : ++job.resource;
   next_resource(machine, group);
 }
 
@@ -194,6 +201,7 @@ void Cluster::kill_resource(NodeId node, GroupId group, std::uint32_t resource, 
   Here& here = machine.groups[group];
   if ((here.up & bit(resource)) == 0) return;
   note(machine, "a process of group " + std::to_string(group.value) + " dies");
+  if (observer_) observer_->falls_out(node, group, resource);
   set_up(machine, group, here.up & ~bit(resource));
   if (!here.job && machine.replica && notice == Notice::kAtOnce)
     observe_later(machine,

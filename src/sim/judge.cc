@@ -65,6 +65,7 @@ PremiseCounts Judge::premises() const {
 // it was.
 void Judge::runs(NodeId node, GroupId group, std::uint64_t resources) {
   if (traces_) trace(node, fmt::format("WORLD group {} has resources {:b}", group.value, resources));
+  judge_order(node, group, resources);
   if (resources == 0 || shape_.guard == Shape::Guard::kSplitRisk) return;
   const NodeSet running = cluster_.running(group);
   if (running.size() < 2) return;
@@ -73,9 +74,30 @@ void Judge::runs(NodeId node, GroupId group, std::uint64_t resources) {
   wrong(Breach::kOnePlace, fmt::format("group {} runs on nodes{}", group.value, names));
 }
 
+// Rule 8: started in order, stopped in reverse.
+void Judge::judge_order(NodeId node, GroupId group, std::uint64_t resources) {
+  Resources& known = resources_[{node, group}];
+  const std::uint64_t before = std::exchange(known.up, resources);
+  const std::uint64_t rose = resources & ~before;
+  const std::uint64_t fell = before & ~resources;
+  const bool fell_out = (known.fallen_out & fell) != 0;
+  known.fallen_out &= ~rose;
+  const auto below = [](std::uint64_t bits) { return (bits & -bits) - 1; };
+  if (rose != 0 && (below(rose) & ~resources & ~known.fallen_out) != 0)
+    wrong(Breach::kOrderInGroup, fmt::format("on node {} a resource of group {} starts before one below it",
+                                             node.value, group.value));
+  if (fell != 0 && !fell_out && (resources & ~below(fell) & ~known.fallen_out) != 0)
+    wrong(Breach::kOrderInGroup, fmt::format("on node {} a resource of group {} stops before one above it",
+                                             node.value, group.value));
+}
+void Judge::falls_out(NodeId node, GroupId group, std::uint32_t resource) {
+  resources_[{node, group}].fallen_out |= std::uint64_t{1} << (resource & 63);
+}
+
 void Judge::off(NodeId node, const std::string& by) {
   if (traces_) trace(node, "WORLD off: " + by);
   seen_[node] = {};
+  std::erase_if(resources_, [&](const auto& entry) { return entry.first.first == node; });
   const bool fenced = by.starts_with("fenced");
   if (fenced) judge_brake(by);
   if (on_off_ && by != "a loss of power") on_off_(node);
@@ -259,9 +281,24 @@ void Judge::judge_right_to_act(NodeId node, const char* what) {
     wrong(Breach::kRightToAct, fmt::format("node {} {} without quorum", node.value, what));
 }
 
+// What is started is started in a view that enough disks know of: those of all members, or of so many that
+// the other nodes can never be quorate without one of them.
+void Judge::judge_stored(NodeId node) {
+  const core::State& state = cluster_.replica(node)->state();
+  const NodeSet stored = cluster_.have_stored(state.lineage.epoch);
+  NodeSet asked = state.members();
+  for (const auto& [id, known] : state.nodes)
+    if (known.standing == core::Standing::kSettled) asked.erase(id);
+  if (stored.includes(asked) || !state.spec->could_be_quorate(state.spec->node_ids() - stored)) return;
+  wrong(Breach::kStoredFirst,
+        fmt::format("node {} starts a group in a view that only {} of {} members have stored", node.value,
+                    (stored & asked).size(), asked.size()));
+}
+
 void Judge::executes(NodeId node, GroupId group, const core::Order& order) {
   if (order.kind != core::OrderKind::kStop) {
     judge_right_to_act(node, "starts");
+    judge_stored(node);
     comes(Moment::kStart, node);
   }
   if (traces_)

@@ -42,6 +42,7 @@ class Judge final : public Observer {
   void yields(NodeId node, const std::string& reason) override;
   void starts_over(NodeId node, const std::string& reason) override;
   void runs(NodeId node, GroupId group, std::uint64_t resources) override;
+  void falls_out(NodeId node, GroupId group, std::uint32_t resource) override;
   void powered(NodeId node) override;
   void off(NodeId node, const std::string& by) override;
   void ring(NodeId node, const core::RingChange& change) override;
@@ -73,14 +74,22 @@ class Judge final : public Observer {
   void look_at_fact(NodeId node, const core::Replica& replica, const core::Fact& fact);
   void look_at_proposal(NodeId node, const core::Replica& replica, const core::Proposal& proposal);
   void entered(NodeId node, const core::State& state);
+  void judge_order(NodeId node, GroupId group, std::uint64_t resources);
   void judge_brake(const std::string& by);
   void judge_right_to_act(NodeId node, const char* what);
+  void judge_stored(NodeId node);
   void judge_reason(const core::State& state, const core::StopGroup& stop);
   void trace(NodeId node, const std::string& what);
 
   const Cluster& cluster_;
   const Shape& shape_;
+  // Resources of a group on a node, as bits.
+  struct Resources {
+    std::uint64_t up = 0;
+    std::uint64_t fallen_out = 0;
+  };
   std::map<NodeId, Seen> seen_;
+  std::map<std::pair<NodeId, GroupId>, Resources> resources_;
   PremiseCounts counts_{};
   std::optional<Violation> violation_;
   std::function<void(NodeId)> on_off_;

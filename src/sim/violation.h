@@ -12,9 +12,11 @@ namespace komainu::sim {
 enum class Breach : std::uint8_t {
   kOnePlace,
   kRightToAct,
+  kStoredFirst,  // what an order depends on is on disks before anybody acts on it
   kSameState,
   kBrakes,
   kBlastRadius,
+  kOrderInGroup,
   kSoundOrder,   // stop before start, room, apart, open fences: of the state, not of the world
   kSteadyClock,  // of the stream
   kNotMistaken,  // nobody is taken for stopped, or made to start over, that has done nothing wrong
@@ -23,8 +25,17 @@ enum class Breach : std::uint8_t {
 inline constexpr std::size_t kBreaches = static_cast<std::size_t>(Breach::kLiveness) + 1;
 
 inline constexpr std::array<std::string_view, kBreaches> kBreachNames{
-    "one place",   "right to act", "same position, same state", "brakes",   "blast radius",
-    "sound order", "steady clock", "nobody is mistaken",        "liveness",
+    "one place",
+    "right to act",
+    "stored before acted",
+    "same position, same state",
+    "brakes",
+    "blast radius",
+    "order in a group",
+    "sound order",
+    "steady clock",
+    "nobody is mistaken",
+    "liveness",
 };
 
 struct Violation {
