@@ -342,6 +342,7 @@ void Judge::has_stepped(NodeId node) {
   const bool enters = seen.view != replica.view() || before != seen.phase;
   if (enters) {
     comes(Moment::kView, node);
+    judge_epoch(replica.view(), state);
     entered(node, state);
   }
   // No tick ages the counters of hours at once (docs/protocol.md, "Time and configuration").
@@ -359,6 +360,23 @@ void Judge::has_stepped(NodeId node) {
   comes(Moment::kOrder, order->executor);
   if (auto unsound = core::unsound_start(state, *start))
     wrong(Breach::kSoundOrder, fmt::format("node {}: {}", node.value, *unsound));
+}
+
+// Whether or not that member saw the earlier one established.
+void Judge::judge_epoch(const core::ViewId& view, const core::State& state) {
+  const std::pair<std::uint64_t, std::uint64_t> when{view.ring.seq, view.round};
+  const std::uint64_t epoch = state.lineage.epoch;
+  for (NodeId member : state.members()) {
+    auto& known = epochs_[member];
+    const auto [at, fresh] = known.try_emplace(when, epoch);
+    if (!fresh) continue;
+    const bool outranked = at != known.begin() && std::prev(at)->second >= epoch;
+    const bool outranks = std::next(at) != known.end() && std::next(at)->second <= epoch;
+    if (outranked || outranks)
+      wrong(Breach::kLaterOutranks,
+            fmt::format("node {} was in two views of which the later does not outrank the earlier", member.value));
+    bound(known);
+  }
 }
 
 void Judge::entered(NodeId node, const core::State& state) {

@@ -77,6 +77,7 @@ class Judge final : public Observer {
   void judge_order(NodeId node, GroupId group, std::uint64_t resources);
   void judge_brake(const std::string& by);
   void judge_right_to_act(NodeId node, const char* what);
+  void judge_epoch(const core::ViewId& view, const core::State& state);
   void judge_stored(NodeId node);
   void judge_reason(const core::State& state, const core::StopGroup& stop);
   void trace(NodeId node, const std::string& what);
@@ -96,6 +97,8 @@ class Judge final : public Observer {
   std::function<void(Moment, NodeId)> on_moment_;
   // The digest that belongs to a position of a view, of the latest views.
   std::map<core::ViewId, std::unordered_map<std::uint64_t, std::uint64_t>> digests_;
+  // Of the latest views that a node was a member of: (ring, round) → epoch.
+  std::map<NodeId, std::map<std::pair<std::uint64_t, std::uint64_t>, std::uint64_t>> epochs_;
   std::map<core::ViewId, core::ViewId> lineage_of_view_;  // that the first live Hello named
   // When fences switched machines off, with stream time, since the last cold start.
   std::vector<std::pair<Duration, Duration>> fenced_;

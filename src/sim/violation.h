@@ -14,6 +14,7 @@ enum class Breach : std::uint8_t {
   kRightToAct,
   kStoredFirst,  // what an order depends on is on disks before anybody acts on it
   kSameState,
+  kLaterOutranks,  // of two views that share a member the later one has the higher epoch
   kBrakes,
   kBlastRadius,
   kOrderInGroup,
@@ -28,7 +29,7 @@ inline constexpr std::array<std::string_view, kBreaches> kBreachNames{
     "one place",
     "right to act",
     "stored before acted",
-    "same position, same state",
+    "same position, same state", "later view outranks",
     "brakes",
     "blast radius",
     "order in a group",
