@@ -56,9 +56,7 @@ class Run {
  private:
   void happen(const Fault& fault) {
     judge_.note(cluster_.nodes().front(), "FAULT " + describe(fault));
-    if (!incidents_.happen(fault)) return;
-    ++report_.faults;
-    report_.kinds.set(static_cast<std::size_t>(fault.kind));
+    incidents_.happen(fault);
   }
 
   // The faults come again one by one, first as they were drawn, then as what can happen to any cluster.
@@ -77,8 +75,8 @@ class Run {
   }
   bool too_little_happened() const {
     return schedule_.too_little == Schedule::TooLittle::kIsMadeUp &&
-           (report_.faults < ScheduleReport::kFewestFaults ||
-            report_.kinds.count() < ScheduleReport::kFewestKinds);
+           (incidents_.happened() < ScheduleReport::kFewestFaults ||
+            incidents_.kinds().count() < ScheduleReport::kFewestKinds);
   }
 
   // Some clusters must come to order without a few of their nodes: as many as the others can do without.
