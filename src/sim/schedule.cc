@@ -155,12 +155,13 @@ class Run {
       const core::Group& configured = *state.spec->group(id);
       if (group.given_up || core::wish_of(configured, group) != core::Wish::kRun)
         cluster_.request(at, core::GroupStart{id, {}});
-      const bool failed = group.at.size() == 1 && group.at.begin()->second == core::Activity::kFailed;
       // A ladder may end with nothing, or with what is not done to the last healthy node: then it is
       // somebody's to stop it and start it again.
-      const bool at_its_end =
-          group.trouble && (configured.on_failure.then == core::FinalAction::kNone || is_last(state, group));
-      if ((failed || at_its_end) && !group.order) cluster_.request(at, core::GroupStop{id});
+      const bool failed = group.at.size() == 1 && group.at.begin()->second == core::Activity::kFailed;
+      const bool nothing_follows =
+          configured.on_failure.then == core::FinalAction::kNone || is_last(state, group);
+      if ((failed || group.trouble) && nothing_follows && !group.order)
+        cluster_.request(at, core::GroupStop{id});
     }
   }
 
