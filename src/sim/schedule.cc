@@ -196,7 +196,8 @@ class Run {
     const std::optional<PlaceId> believed = group.online();
     const bool is_shared = shape_.guard == Shape::Guard::kSplitRisk && running.size() > 1;
     if (believed && running != NodeSet{core::Spec::node_of(*believed)} && !is_shared)
-      return fmt::format("group {} does not run where it is online", id.value);
+      return fmt::format("group {} does not run where it is online ({})", id.value,
+                         circumstances(configured, group));
     if (!believed && running.size() == 1 && group.at.empty())
       return fmt::format("group {} runs, and nobody knows", id.value);
     if (believed)
@@ -233,6 +234,9 @@ class Run {
                           on.where == core::Dependency::Where::kSamePlace ? " on its place" : "");
     for (const auto& [what, need] : configured.needs) text += fmt::format(", needs {} {}", need, what);
     if (group.intent.move_to) text += fmt::format(", is to move to {}", group.intent.move_to->value);
+    if (group.trouble)
+      text +=
+          fmt::format(", in trouble, its ladder ends with {}", static_cast<int>(configured.on_failure.then));
     return text;
   }
   // Counters that have not fallen although their time has passed.

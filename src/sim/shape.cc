@@ -47,6 +47,9 @@ core::Group draw_group(Random& random, std::uint32_t number, std::uint32_t nodes
                              core::FinalAction::kNone,      core::FinalAction::kReset,
                              core::FinalAction::kRestartOs, core::FinalAction::kStopNode};
   group.on_failure.then = kLast[random.below(kLast.size())];
+  // A configuration that asks for a reset without a fencer is refused.
+  if (group.on_failure.then == core::FinalAction::kReset && guard != Shape::Guard::kFencer)
+    group.on_failure.then = core::FinalAction::kRestartOs;
   group.on_failure.forget_after = 60s;
   group.holds_data = guard == Shape::Guard::kFencer && random.one_in(3);
   return group;
