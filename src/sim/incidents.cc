@@ -11,6 +11,12 @@ constexpr Span kSwitchedOnAgain{8s, 60s};
 constexpr Duration kShortPause = 900ms;  // below max_pause
 constexpr std::uint32_t kDelays = 18;    // after a moment: up to 2^17 us
 
+// Where nobody is fenced a daemon has to hang longer for the others to take it for stopped.
+Duration longer_hang(const Shape& shape) {
+  const core::Timing& timing = shape.spec->timing;
+  return shape.guard == Shape::Guard::kLease ? timing.lease + timing.watchdog + timing.drain : Duration{0};
+}
+
 Duration pause_of(const Fault& fault, const Shape& shape) {
   return shape.guard == Shape::Guard::kFencer ? fault.lasts : std::min(fault.lasts, kShortPause);
 }
@@ -175,7 +181,7 @@ bool Incidents::to_machine(const Fault& fault, NodeId node) {
       return true;
     case FaultKind::kDaemonHang:
       cluster_.hang_daemon(node);
-      at_end(&Cluster::resume_daemon);
+      later(fault.lasts + longer_hang(shape_), [this, node] { cluster_.resume_daemon(node); });
       return has_daemon;
     case FaultKind::kCorosyncHang:
       if (!cluster_.corosync_runs(node)) return false;
