@@ -11,9 +11,10 @@
 namespace komainu::sim {
 namespace {
 
-constexpr Duration kClockAtBoot = 10s;   // at least
-constexpr Duration kLongestLeave = 60s;  // a shutdown that nobody takes the groups of ends all the same
-constexpr Span kWakes{0us, 2ms};         // what has waited for a machine to go on
+constexpr Duration kClockAtBoot = 10s;  // at least
+constexpr Duration kLongestLeave =
+    60s;                          // the daemon's patience, where the others fence what it leaves behind
+constexpr Span kWakes{0us, 2ms};  // what has waited for a machine to go on
 constexpr Span kSlowDisk{1s, 6s};
 
 // The later one sinks: a heap of the earliest.
@@ -324,6 +325,7 @@ void Cluster::shut_down(NodeId node) {
   note(machine, "is shut down in order");
   if (!machine.replica) return stop_corosync(machine);
   machine.leaving = true;
+  machine.leaves_by = now_ + kLongestLeave;
   observe_later(machine, core::Leaving{});
 }
 
@@ -474,7 +476,8 @@ void Cluster::timer(Machine& machine) {
   const std::uint32_t run = machine.runs;
   input(machine, core::Timer{});
   if (!machine.replica || machine.runs != run) return;
-  if (machine.leaving && machine.replica->holds().empty()) return stop_corosync(machine);
+  const bool late = now_ >= machine.leaves_by && !spec_->fencing.empty();
+  if (machine.leaving && (machine.replica->holds().empty() || late)) return stop_corosync(machine);
   after(options_.latencies.timer, machine, What::kTimer);
 }
 

@@ -310,7 +310,8 @@ class Cluster {
     bool corosync_hung = false;
     bool daemon_hung = false;
     bool leaving = false;
-    bool met_all = false;  // since it booted: two nodes wait for that (votequorum(5), wait_for_all)
+    Duration leaves_by{0};  // leaving: then it goes and leaves behind what it could not stop
+    bool met_all = false;   // since it booted: two nodes wait for that (votequorum(5), wait_for_all)
     Duration disk_busy_until{0};
     bool pump_is_due = false;
     bool order_is_due = false;
