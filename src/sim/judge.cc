@@ -367,14 +367,15 @@ void Judge::judge_epoch(const core::ViewId& view, const core::State& state) {
   const std::pair<std::uint64_t, std::uint64_t> when{view.ring.seq, view.round};
   const std::uint64_t epoch = state.lineage.epoch;
   for (NodeId member : state.members()) {
-    auto& known = epochs_[member];
+    auto& known = epochs_[state.nodes.at(member).incarnation];
     const auto [at, fresh] = known.try_emplace(when, epoch);
     if (!fresh) continue;
     const bool outranked = at != known.begin() && std::prev(at)->second >= epoch;
     const bool outranks = std::next(at) != known.end() && std::next(at)->second <= epoch;
     if (outranked || outranks)
       wrong(Breach::kLaterOutranks,
-            fmt::format("node {} was in two views of which the later does not outrank the earlier", member.value));
+            fmt::format("the daemon of node {} was in two views of which the later does not outrank the earlier",
+                        member.value));
     bound(known);
   }
 }

@@ -97,8 +97,8 @@ class Judge final : public Observer {
   std::function<void(Moment, NodeId)> on_moment_;
   // The digest that belongs to a position of a view, of the latest views.
   std::map<core::ViewId, std::unordered_map<std::uint64_t, std::uint64_t>> digests_;
-  // Of the latest views that a node was a member of: (ring, round) → epoch.
-  std::map<NodeId, std::map<std::pair<std::uint64_t, std::uint64_t>, std::uint64_t>> epochs_;
+  // Of the latest views that a daemon was a member of: (ring, round) → epoch.
+  std::map<core::Incarnation, std::map<std::pair<std::uint64_t, std::uint64_t>, std::uint64_t>> epochs_;
   std::map<core::ViewId, core::ViewId> lineage_of_view_;  // that the first live Hello named
   // When fences switched machines off, with stream time, since the last cold start.
   std::vector<std::pair<Duration, Duration>> fenced_;

@@ -11,6 +11,7 @@
 #include "core/rules.h"
 #include "sim/cases.h"
 #include "sim/chaos.h"
+#include "sim/mutants.h"
 #include "sim/prefixes.h"
 #include "sim/standard.h"
 
@@ -154,6 +155,22 @@ TEST(Mutants, BeginWithNothingThatTheRulesDoNotHandle) {
                         .immediate = {.order = true, .store = true, .verdict = true},
                         .most_states = 40'000})
                    .finding);
+}
+
+// ---- what counts as found
+
+TEST(Mutants, AreNotFoundByAClusterThatComesToNoOrderWhereTheirRuleGuardsSafety) {
+  core::NamedRule counters{core::Rule::kCountersDecay, "", core::Guards::kLiveness};
+  EXPECT_TRUE(hunt(counters, {.schedules = 60}, default_workloads()).found);
+  counters.guards = core::Guards::kSafety;
+  EXPECT_FALSE(hunt(counters, {.schedules = 60}, default_workloads()).found);
+}
+
+TEST(Mutants, AreFoundByWhatTheirRulePromises) {
+  const core::NamedRule orders{core::Rule::kStopInReverse, ""};
+  const Hunt hunted = hunt(orders, {.schedules = 60}, default_workloads());
+  ASSERT_TRUE(hunted.found);
+  EXPECT_EQ(hunted.found->violation.breach, Breach::kOrderInGroup);
 }
 
 // ---- each scripted schedule can fail

@@ -27,6 +27,21 @@ TEST(Workload, IsReadWithItsTimesAndKinds) {
   ASSERT_EQ(workloads->all.size(), 1u);
   EXPECT_EQ(workloads->all[0].faults, (std::vector{FaultKind::kPowerOff, FaultKind::kFreeze}));
   EXPECT_EQ(workloads->all[0].lasts.least, 250ms);
+  EXPECT_EQ(workloads->all[0].when, Moment::kAny);
+}
+
+TEST(Workload, MayWaitForAMoment) {
+  const auto at = [](const std::string& when) {
+    return kSchedule + "[[workload]]\nname = \"x\"\nwhen = \"" + when +
+           "\"\nfaults = [\"isolate\"]\nweight = 1\nlasts = [\"1s\", \"2s\"]\n";
+  };
+  const auto workloads = parse_workloads(at("start"), "w.toml");
+  ASSERT_TRUE(workloads) << workloads.error();
+  Random random(1);
+  const auto faults = draw_faults(*workloads, random, 100, 45s);
+  EXPECT_TRUE(std::ranges::all_of(faults, [](const Fault& fault) { return fault.when == Moment::kStart; }));
+  EXPECT_EQ(complaint(at("stop")),
+            "w.toml:8:8: there is no such moment; there are: any, order, start, fence, view");
 }
 
 TEST(Workload, SaysWhereAMistakeIsAndWhatIsAllowed) {
