@@ -145,6 +145,7 @@ void Cluster::dispatch(const Event& event) {
   }
   switch (event.what) {
     case What::kReform:
+      if (event.a != 0) reform_is_due_ = false;
       return reform();
     case What::kVote:
       return give_vote();

@@ -288,7 +288,7 @@ class Cluster {
     kWatchdog,
     kSwitch,   // power comes back
     kLateOff,  // a device does what it was told long ago
-    kReform,
+    kReform,  // a: one at the most is due without a change of the network
     kVote,
   };
   struct Event {
@@ -366,6 +366,7 @@ class Cluster {
   enum class Change : std::uint8_t { kLoss, kGain };
   void network_changed(Change change);
   void reform();
+  void reform_again(Duration delay);
   std::vector<NodeSet> components();
   bool is_transitive() const;
   void give_vote();
@@ -435,6 +436,7 @@ class Cluster {
   std::vector<Machine> machines_;
   PerMachine<PerMachine<bool>> cut_{};
   PerMachine<bool> arbiter_cut_{};
+  bool reform_is_due_ = false;
   Duration now_{0};
   std::uint64_t number_ = 0;  // of the last event
   std::vector<Event> queue_;  // a heap

@@ -147,6 +147,12 @@ std::vector<NodeSet> Cluster::components() {
   return parts;
 }
 
+// Each look may ask for another: two at a time would be four soon.
+void Cluster::reform_again(Duration delay) {
+  if (std::exchange(reform_is_due_, true)) return;
+  push(Event{.at = now_ + delay, .what = What::kReform, .a = 1});
+}
+
 void Cluster::reform() {
   std::vector<NodeSet> changed;
   for (NodeSet part : components()) {
@@ -155,11 +161,11 @@ void Cluster::reform() {
     if (!same) changed.push_back(part);
   }
   const Duration token = spec_->timing.token;
-  if (!is_transitive()) push(Event{now_ + random_.within({token * 2, token * 8}), 0, What::kReform});
+  if (!is_transitive()) reform_again(random_.within({token * 2, token * 8}));
   if (channel_.has_arbiter()) push(Event{now_ + random_.within(options_.latencies.vote), 0, What::kVote});
   if (changed.empty()) return;
   if (channel_.rings().size() + changed.size() > kMostRings)
-    return push(Event{now_ + kRingsAgain, 0, What::kReform});
+    return reform_again(kRingsAgain);
   counts_.rings_formed += changed.size();
   channel_.form(changed, std::nullopt,
                 random_.one_in(2) ? TestChannel::Merge::kGradual : TestChannel::Merge::kAtOnce);
