@@ -567,6 +567,9 @@ NodeSet Cluster::running(GroupId group) const {
   }
   return nodes;
 }
+core::RingId Cluster::ring_of(NodeId node) const {
+  return channel_.rings()[channel_.port(NodeId{own(node).index}).ring].id;
+}
 NodeSet Cluster::have_stored(std::uint64_t epoch) const {
   NodeSet nodes;
   for (const Machine& machine : machines_) {

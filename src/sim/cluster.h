@@ -228,6 +228,7 @@ class Cluster {
   const core::Replica* spokesman() const;
   std::uint64_t resources_up(NodeId node, GroupId group) const;  // as bits
   NodeSet running(GroupId group) const;
+  core::RingId ring_of(NodeId node) const;  // the one that its Corosync is in, whoever has been told
   // Nodes on whose disks there has been a view of this epoch, or a later one.
   NodeSet have_stored(std::uint64_t epoch) const;
   LocalTime local_time(NodeId node) const;
@@ -288,7 +289,7 @@ class Cluster {
     kWatchdog,
     kSwitch,   // power comes back
     kLateOff,  // a device does what it was told long ago
-    kReform,  // a: one at the most is due without a change of the network
+    kReform,   // a: one at the most is due without a change of the network
     kVote,
   };
   struct Event {

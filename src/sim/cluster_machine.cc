@@ -118,6 +118,7 @@ void Cluster::next_resource(Machine& machine, GroupId group) {
 void Cluster::agent_acts(Machine& machine, GroupId group, std::uint32_t number) {
   Here& here = machine.groups[group];
   if (!here.job || here.job->number != number) return;
+  if (!machine.active->group(group)) return here.job.reset();  // it was removed meanwhile
   here.job->kind == Job::Kind::kStart ? start_acts(machine, group) : stop_acts(machine, group);
 }
 

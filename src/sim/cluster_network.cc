@@ -164,8 +164,7 @@ void Cluster::reform() {
   if (!is_transitive()) reform_again(random_.within({token * 2, token * 8}));
   if (channel_.has_arbiter()) push(Event{now_ + random_.within(options_.latencies.vote), 0, What::kVote});
   if (changed.empty()) return;
-  if (channel_.rings().size() + changed.size() > kMostRings)
-    return reform_again(kRingsAgain);
+  if (channel_.rings().size() + changed.size() > kMostRings) return reform_again(kRingsAgain);
   counts_.rings_formed += changed.size();
   channel_.form(changed, std::nullopt,
                 random_.one_in(2) ? TestChannel::Merge::kGradual : TestChannel::Merge::kAtOnce);

@@ -343,6 +343,7 @@ void Judge::has_stepped(NodeId node) {
   if (enters) {
     comes(Moment::kView, node);
     judge_epoch(replica.view(), state);
+    judge_absent(node, replica.view(), state);
     entered(node, state);
   }
   // No tick ages the counters of hours at once (docs/protocol.md, "Time and configuration").
@@ -374,9 +375,23 @@ void Judge::judge_epoch(const core::ViewId& view, const core::State& state) {
     const bool outranks = std::next(at) != known.end() && std::next(at)->second <= epoch;
     if (outranked || outranks)
       wrong(Breach::kLaterOutranks,
-            fmt::format("the daemon of node {} was in two views of which the later does not outrank the earlier",
-                        member.value));
+            fmt::format(
+                "the daemon of node {} was in two views of which the later does not outrank the earlier",
+                member.value));
     bound(known);
+  }
+}
+
+// Of a view that is not over already: who comes late to one knows what was true then.
+void Judge::judge_absent(NodeId node, const core::ViewId& view, const core::State& state) {
+  if (shape_.guard == Shape::Guard::kSplitRisk || cluster_.ring_of(node) != view.ring) return;
+  const NodeSet members = state.members();
+  for (const auto& [id, group] : state.groups) {
+    for (NodeId absent : cluster_.running(id) - members) {
+      if (!state.nodes.contains(absent) || state.may_run(id).contains(core::Spec::place_of(absent))) continue;
+      wrong(Breach::kAbsentMayRun, fmt::format("node {} does not know that group {} may run on node {}",
+                                               node.value, id.value, absent.value));
+    }
   }
 }
 

@@ -78,6 +78,7 @@ class Judge final : public Observer {
   void judge_brake(const std::string& by);
   void judge_right_to_act(NodeId node, const char* what);
   void judge_epoch(const core::ViewId& view, const core::State& state);
+  void judge_absent(NodeId node, const core::ViewId& view, const core::State& state);
   void judge_stored(NodeId node);
   void judge_reason(const core::State& state, const core::StopGroup& stop);
   void trace(NodeId node, const std::string& what);

@@ -11,6 +11,7 @@ namespace komainu::sim {
 
 enum class Breach : std::uint8_t {
   kOnePlace,
+  kAbsentMayRun,  // what an absent node really runs, the others think possible
   kRightToAct,
   kStoredFirst,  // what an order depends on is on disks before anybody acts on it
   kSameState,
@@ -27,9 +28,11 @@ inline constexpr std::size_t kBreaches = static_cast<std::size_t>(Breach::kLiven
 
 inline constexpr std::array<std::string_view, kBreaches> kBreachNames{
     "one place",
+    "absent may run",
     "right to act",
     "stored before acted",
-    "same position, same state", "later view outranks",
+    "same position, same state",
+    "later view outranks",
     "brakes",
     "blast radius",
     "order in a group",
