@@ -1,9 +1,10 @@
 """What is done to each stack, as a table. The expectation is the same for all: the client is answered again."""
 
 import dataclasses
-import os
 import signal
 from typing import Callable
+
+from komainu_lab import cgroup
 
 from . import processes
 
@@ -41,8 +42,7 @@ def _power_off(scene):
 
 def _kill_nginx(scene):
     """The master and its workers in one go: a lone master's workers would go on serving, unseen by the client."""
-    for pid in processes.nginx_of(scene.active, scene.stack):
-        os.kill(pid, signal.SIGKILL)
+    cgroup.signal_all(processes.nginx_of(scene.active, scene.stack), signal.SIGKILL)
 
 
 SCENARIOS = {scenario.name: scenario for scenario in (

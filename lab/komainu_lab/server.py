@@ -127,7 +127,7 @@ class Server:
         for pid in self.pids(unit):
             try:
                 status = pathlib.Path(f"/proc/{pid}/status").read_text()
-            except FileNotFoundError:
+            except (FileNotFoundError, ProcessLookupError):
                 continue
             if re.search(rf"^NSpid:.*\s{inside}$", status, re.MULTILINE):
                 return pid
