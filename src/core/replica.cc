@@ -983,11 +983,11 @@ struct Replica::Impl {
     send(std::move(what), cause);
   }
 
-  // A node that cannot take part for longer than `grace` stops its groups by itself: nobody can tell it to.
   void note_disarmed() {
     disarmed_until.reset();
     if (state.disarmed) disarmed_until = now + (state.disarmed->until - state.clock);
   }
+  // A node that cannot take part for longer than `grace` stops its groups by itself: nobody can tell it to.
   void yield_if_alone() {
     if (yielded || held.empty() || now - last_flow <= timing().grace) return;
     if (disarmed_until && now < *disarmed_until) return;

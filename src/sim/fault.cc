@@ -15,7 +15,8 @@ constexpr std::array<std::string_view, kFaultKinds> kNames{
     "agents-slow",   "monitor-fails",   "place-fails",    "nic-fails",    "common-mode",   "device-slow",
     "device-dead",   "device-late",     "device-refuses", "disk-slow",    "disk-fails",    "old-store",
     "lost-store",    "power-loss",      "group-start",    "group-stop",   "group-move",    "group-clear",
-    "drain",         "standby",         "resume",         "config-apply", "fence-confirm", "monitor-suspend"};
+    "drain",         "standby",         "resume",         "config-apply", "fence-confirm", "monitor-suspend",
+    "disarm"};
 
 }  // namespace
 

@@ -62,8 +62,9 @@ enum class FaultKind : std::uint8_t {
   kConfigApply,
   kFenceConfirm,  // of a node that is off, and stays off as long as this lasts
   kMonitorSuspend,
+  kDisarm,
 };
-inline constexpr std::size_t kFaultKinds = static_cast<std::size_t>(FaultKind::kMonitorSuspend) + 1;
+inline constexpr std::size_t kFaultKinds = static_cast<std::size_t>(FaultKind::kDisarm) + 1;
 
 std::string_view name_of(FaultKind kind);
 std::optional<FaultKind> fault_named(std::string_view name);

@@ -437,6 +437,10 @@ bool Incidents::by_operator(const Fault& fault) {
     case FaultKind::kResume:
       put(core::Duty::kActive);
       return true;
+    case FaultKind::kDisarm:
+      if (shape_.guard != Shape::Guard::kFencer) return false;
+      ask(at, core::ClusterDisarm{fault.lasts, "work on what is below"});
+      return true;
     case FaultKind::kConfigApply:
       ask(at, core::ConfigApply{changed(*replica->state().spec, random_)});
       return true;
