@@ -181,16 +181,25 @@ bool replay_seed(const Asked& asked, std::uint64_t seed) {
 // Those that a few hundred schedules find: for the test suite.
 constexpr core::Rule kSoonFound[] = {
     core::Rule::kStability,
-    core::Rule::kYields,
+    core::Rule::kSuspendedCount,
+    core::Rule::kLostMayRunAnything,
     core::Rule::kOwnViewOnly,
     core::Rule::kQuorumOfThisRing,
+    core::Rule::kConsentCanEnd,
+    core::Rule::kYields,
     core::Rule::kTicksAreCapped,
-    core::Rule::kColdAbsentUnknown,
+    core::Rule::kUnknownIsFenced,
     core::Rule::kLostOrderStays,
+    core::Rule::kColdAbsentUnknown,
+    core::Rule::kClusterConfiguration,
     core::Rule::kCureElsewhereOnly,
     core::Rule::kCountersDecay,
     core::Rule::kStopBeforeStart,
-    core::Rule::kClusterConfiguration,
+    core::Rule::kLatestResultOnly,
+    core::Rule::kEpochByRing,
+    core::Rule::kDurability,
+    core::Rule::kOrphansKilled,
+    core::Rule::kStopInReverse,
     core::Rule::kStoppedMeansProbed,
 };
 
