@@ -85,6 +85,7 @@ struct Replica::Impl {
   ViewId view;
   std::map<NodeId, std::uint32_t> members;
   NodeSet ring_nodes;
+  NodeSet back;  // stopped by the state; but its daemon, or its Corosync, has come since that was established
   std::optional<RingId> quorum_ring;
   bool quorum_says_yes = false;
   bool hello_said = false;
@@ -210,9 +211,22 @@ struct Replica::Impl {
 
   void on(const RingChange& change) {
     const bool same_ring = view.ring == change.ring && !members.empty();
+    note_who_is_back(change);
     members = change.members;
     ring_nodes = change.ring_nodes;
     open_round({change.ring, same_ring ? view.round + 1 : 1, digest_of(members)});
+  }
+  void note_who_is_back(const RingChange& change) {
+    for (const auto& [id, node] : state.nodes) {
+      if (!has_stopped(state, id)) continue;
+      const auto now = change.members.find(id);
+      const auto before = members.find(id);
+      const bool joins =
+          now != change.members.end() && (before == members.end() || before->second != now->second);
+      // Of two nodes one alone acts only after it has seen the other, or by an operator's word.
+      const bool appears = !spec().two_node() && change.ring_nodes.contains(id) && !ring_nodes.contains(id);
+      if (joins || appears) back.insert(id);
+    }
   }
   void on(const QuorumVerdict& verdict) {
     const bool had_consent = quorum_says_yes && quorum_ring == verdict.ring;
@@ -274,7 +288,7 @@ struct Replica::Impl {
     hello.spec_version = state.spec->version;
     hello.spec_digest = state.spec_digest;
     for (const auto& [id, node] : state.nodes) {
-      if (node.standing == Standing::kSettled || node.standing == Standing::kLeft) hello.settled.insert(id);
+      if (has_stopped(state, id) && !members.contains(id) && !back.contains(id)) hello.settled.insert(id);
     }
     hello.decision_version = options.decision_version;
     hello.holds = held;
@@ -326,6 +340,7 @@ struct Replica::Impl {
     const std::vector<GroupId> to_probe = adopt_spec_of_donor(base);
     const SpecPtr mine = state.spec;
     state = core::establish(base, gathering, chosen, out);
+    back = {};
     note_disarmed();
     if (!applies(Rule::kClusterConfiguration)) install_spec(state, mine);
     dirty.all();
@@ -593,8 +608,14 @@ struct Replica::Impl {
       if (may_come && !held.contains(id) && state.may_run(id).contains(lost)) out.emplace_back(Prepare{id});
     }
   }
-  void begin(GroupId id, const Order& order) {
+  void begin(GroupId id, Order order) {
     cut_short.erase(id);
+    // Ordered for a group of which a part had failed; if this node has stopped the rest since, all of it
+    // starts.
+    const auto known = held.find(id);
+    const bool up =
+        known != held.end() && (known->second == Activity::kOnline || known->second == Activity::kFailed);
+    if (!up) order.first_resource = 0;
     if (order.kind != OrderKind::kStop) yielded = false;  // there is something to yield again
     held[id] = order.kind == OrderKind::kStop ? Activity::kStopping : Activity::kStarting;
     executing[id] = order.id;
@@ -1098,6 +1119,7 @@ std::uint64_t Replica::Impl::digest() const {
   add(d, view);
   add(d, members);
   add(d, ring_nodes);
+  add(d, back);
   add(d, quorum_ring);
   add(d, quorum_says_yes);
   add(d, hello_said);

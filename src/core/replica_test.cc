@@ -288,6 +288,53 @@ TEST(Replica, YieldsAgainWhatItStartedAfterItHadYielded) {
   EXPECT_EQ(ring.yields.size(), 2u) << "it lost its lease again";
 }
 
+TEST(Replica, RestartsAllOfAGroupThatItHasStoppedSinceAPartOfItFailed) {
+  Cluster cluster(1);
+  Group& configured = cluster.group("web");
+  configured.resources.resize(2);
+  const GroupId web = configured.id;
+  Ring ring(cluster.spec);
+  ring.form({n1}, 4);
+  ring.report(n1, GroupReport{web, Spec::place_of(n1), {}, Activity::kOnline});
+  const auto restart = [&] {
+    const State& state = ring.at(n1).state();
+    return Proposal{RestartGroup{web, Spec::place_of(n1), 1, state.groups.at(web).version,
+                                 state.nodes.at(n1).incarnation}};
+  };
+  ring.say(n1, restart());
+  ASSERT_EQ(ring.executed.size(), 1u);
+  EXPECT_EQ(ring.executed[0].order.first_resource, 1u);
+  ring.report(n1, GroupReport{web, Spec::place_of(n1), ring.executed[0].order.id, Activity::kOnline});
+
+  ring.deaf = {n1};
+  ring.say(n1, restart());
+  ring.wait(2 * cluster.spec.timing.grace);
+  ASSERT_EQ(ring.yields.size(), 1u);
+  ring.catch_up(n1);
+  ASSERT_EQ(ring.executed.size(), 2u);
+  EXPECT_EQ(ring.executed[1].order.first_resource, 0u);
+}
+
+TEST(Replica, TakesNodesForStoppedNoLongerOnceTheyHaveBeenBackWithoutIt) {
+  Cluster cluster(3);
+  cluster.group("web");
+  Ring ring(cluster.spec);
+  ring.form({n1, n2, n3}, 4);
+  const auto standing = [&](NodeId id) { return ring.at(n1).state().nodes.at(id).standing; };
+  for (NodeId id : {n2, n3}) {
+    ring.report(id, Leaving{});
+    ring.loses_daemon(id);
+    EXPECT_EQ(standing(id), Standing::kLeft);
+  }
+  // The two are a quorum and could start anything, while nothing of n1 gets through.
+  ring.deaf = {n1, n2, n3};
+  ring.form({n1, n2, n3}, 4);
+  ring.deaf = {};
+  for (NodeId id : {n2, n3}) ring.loses_daemon(id);
+  EXPECT_EQ(ring.at(n1).state().members(), NodeSet{n1});
+  for (NodeId id : {n2, n3}) EXPECT_EQ(standing(id), Standing::kUnknown);
+}
+
 TEST(Replica, StartsNothingWithoutALease) {
   Cluster cluster(3);
   const GroupId web = cluster.group("web").id;

@@ -93,48 +93,42 @@ struct Merge {
     // … or enough of them to make something stable: with an even number of votes fewer than a quorum suffice.
     return state.spec->could_be_quorate(state.spec->node_ids() - sure) || !state.spec->could_be_quorate(sure);
   }
-  bool runs_nothing(NodeId id) const {
-    const PlaceId place = Spec::place_of(id);
-    return std::ranges::none_of(state.groups,
-                                [&](const auto& entry) { return entry.second.at.contains(place); });
-  }
-  // Ran nothing when it was last heard of, and has not been heard of since.
-  bool stopped(NodeId id, const NodeState& before) const {
-    return before.standing == Standing::kLeft || before.standing == Standing::kSettled ||
-           (before.standing == Standing::kMember && before.leaving && runs_nothing(id) && fences_nobody(id));
-  }
-  // What it fences must not come back and start something while its agent may still act.
-  bool fences_nobody(NodeId id) const {
-    return std::ranges::none_of(state.nodes,
-                                [&](const auto& entry) { return entry.second.fences.contains(id); });
-  }
   // Absent nodes that still run nothing. They may have been taken into a view that nobody here knows: if the
-  // members come from views that know nothing of each other, or if there is somebody to have taken them.
+  // members come from views that know nothing of each other, or if there is somebody to have taken them. That
+  // may be stopped nodes alone, once they are back, which a member that was silent meanwhile has at least
+  // seen.
   NodeSet still_stopped() const {
     if (succession.knowing.empty()) return {};
     NodeSet still;
     bool somebody_is_about = false;
     for (const auto& [id, node] : state.nodes) {
       if (present(id)) continue;
-      if (stopped(id, node))
-        still.insert(id);
-      else
-        somebody_is_about = true;
+      const bool is_stopped = has_stopped(state, id);
+      if (is_stopped) still.insert(id);
+      somebody_is_about |= !is_stopped || !all_say_stopped(succession.knowing, id);
     }
     if (somebody_is_about && others_may_have_decided() && applies(Rule::kStoppedMayBeBack)) return {};
     if (!unrelated()) return still;
-    for (NodeId id : succession.knowing | strangers()) still = still & gathering.hellos.at(id).settled;
-    return still;
+    const NodeSet asked = succession.knowing | strangers();
+    NodeSet agreed;
+    for (NodeId id : still)
+      if (all_say_stopped(asked, id)) agreed.insert(id);
+    return agreed;
+  }
+  bool all_say_stopped(NodeSet asked, NodeId id) const {
+    return std::ranges::all_of(
+        asked, [&](NodeId member) { return gathering.hellos.at(member).settled.contains(id); });
   }
   bool unrelated() const { return succession.conflict || !strangers().empty(); }
 
   Standing standing_of(NodeId id, const NodeState& before, bool unknowable, NodeSet still) const {
     if (present(id)) return Standing::kMember;
+    const bool was_stopped = has_stopped(state, id);
     if (succession.knowing.empty() && !applies(Rule::kColdAbsentUnknown)) return Standing::kLost;
-    if (stopped(id, before) && still.contains(id))
+    if (was_stopped && still.contains(id))
       return before.standing == Standing::kSettled ? Standing::kSettled : Standing::kLeft;
-    return unknowable || stopped(id, before) || before.standing == Standing::kUnknown ? Standing::kUnknown
-                                                                                      : Standing::kLost;
+    return unknowable || was_stopped || before.standing == Standing::kUnknown ? Standing::kUnknown
+                                                                              : Standing::kLost;
   }
 
   void nodes() {
@@ -146,7 +140,7 @@ struct Merge {
       const Incarnation incarnation = present(id) ? gathering.incarnations.at(id) : node.incarnation;
       const Cause interruption = cause_of_loss(id, node);
       if (present(id)) interrupted[id] = interruption;
-      if (node.standing == Standing::kMember && !present(id) && !stopped(id, node)) {
+      if (node.standing == Standing::kMember && !present(id) && !has_stopped(state, id)) {
         node.cause = interruption;
         lost.insert(id);
       }
@@ -281,6 +275,19 @@ struct Merge {
 };
 
 }  // namespace
+
+bool has_stopped(const State& state, NodeId id) {
+  const NodeState* node = state.node(id);
+  if (!node) return false;
+  if (node->standing == Standing::kLeft || node->standing == Standing::kSettled) return true;
+  const PlaceId place = Spec::place_of(id);
+  const bool runs_nothing =
+      std::ranges::none_of(state.groups, [&](const auto& entry) { return entry.second.at.contains(place); });
+  // What it fences must not come back and start something while its agent may still act.
+  const bool fences_nobody =
+      std::ranges::none_of(state.nodes, [&](const auto& entry) { return entry.second.fences.contains(id); });
+  return node->standing == Standing::kMember && node->leaving && runs_nothing && fences_nobody;
+}
 
 State establish(const State& donor, const Gathering& gathering, const Succession& succession,
                 Effects& effects) {

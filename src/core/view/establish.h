@@ -32,6 +32,9 @@ struct Succession {
 
 Succession succession(const Gathering& gathering);
 
+// By this state the node, absent now, has stopped everything that it ran, and is not fencing anybody.
+bool has_stopped(const State& state, NodeId id);
+
 // Turns the donor's state into the state of the new view.
 State establish(const State& donor, const Gathering& gathering, const Succession& succession,
                 Effects& effects);
