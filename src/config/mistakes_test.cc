@@ -183,7 +183,7 @@ TEST(Values, OfTheWrongKindAreToldTheRightOne) {
       {"interval = \"5\"", {"33:12 `interval` of monitor \"m\" is no duration"}},
       {"interval = \"1ms\"", {"33:12 `interval` of monitor \"m\" must be at least \"50ms\""}},
       {"retries = \"2\"", {"33:11 `retries` of monitor \"m\" is a text", "\"2\"", "write 2 without quotes"}},
-      {"retries = -1", {"33:11 `retries` of monitor \"m\" must be between 0 and 4294967295"}},
+      {"retries = -1", {"33:11 `retries` of monitor \"m\" must be between 0 and 1000"}},
       {"retries = 1.0", {"33:11 `retries` of monitor \"m\" is a number with a fraction"}},
       {"timeout_is_failure = \"true\"",
        {"33:22 `timeout_is_failure` of monitor \"m\" is a text", "\"true\"", "write true without quotes"}},

@@ -6,9 +6,12 @@
 #include <algorithm>
 #include <array>
 #include <boost/json.hpp>
+#include <map>
+#include <set>
 #include <vector>
 
 #include "base/duration_text.h"
+#include "base/nearest.h"
 #include "config/sections.h"
 #include "config/timing.h"
 
@@ -210,6 +213,37 @@ std::string reference(const params::Registry& registry, std::string_view topic) 
     for (const std::string& name : registry.names(kind))
       add({fmt::format("type = \"{}\" ({})", name, word), registry.find(kind, name)->schema, {}});
   return text;
+}
+
+Result<std::string> reference_topic(const params::Registry& registry, std::string_view typed) {
+  std::set<std::string> topics;
+  for (const Entry& entry : sections()) topics.emplace(entry.schema.name);
+  for (const KindText& kind : kKinds)
+    for (const std::string& name : registry.names(kind.kind)) topics.insert(name);
+  if (topics.contains(std::string(typed))) return std::string(typed);
+  std::map<std::string, std::string, std::less<>> meant;  // by what it may be called
+  for (const std::string& topic : topics) {
+    const std::size_t dot = topic.find('.');
+    meant.emplace(topic.substr(dot == std::string::npos ? 0 : dot + 1), topic);
+    if (dot != std::string::npos) meant.emplace(topic.substr(0, dot), topic);
+  }
+  for (const std::string& topic : topics) meant.insert_or_assign(topic, topic);
+  std::set<std::string> begins;
+  for (const auto& [name, topic] : meant) {
+    if (name == typed || name + 's' == typed || name == std::string(typed) + 's') return topic;
+    // "group" begins "group.resource", too, which is called by its last part.
+    if (name.starts_with(typed) && !name.contains('.')) begins.insert(topic);
+  }
+  if (begins.size() == 1) return *begins.begin();
+  if (begins.size() > 1)
+    return failure(fmt::format("'{}' is the beginning of {}", typed, fmt::join(begins, ", ")),
+                   "name one of them");
+  std::vector<std::string> names;
+  for (const auto& [name, topic] : meant) names.push_back(name);
+  const std::optional<std::string> close = nearest(typed, names);
+  return failure(
+      fmt::format("the configuration has no section and no type '{}'", typed),
+      close ? fmt::format("did you mean '{}'?", *close) : "`komainu config reference` shows all of them");
 }
 
 boost::json::object reference_json(const params::Registry& registry) {

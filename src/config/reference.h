@@ -5,6 +5,7 @@
 #include <string>
 #include <string_view>
 
+#include "base/result.h"
 #include "params/registry.h"
 
 namespace komainu::config {
@@ -12,6 +13,11 @@ namespace komainu::config {
 // All of it; or, with a topic, the section ("monitor") or the driver types of that name ("http"). Empty if
 // there is no such topic.
 std::string reference(const params::Registry& registry, std::string_view topic = {});
+
+// The topic that a person means: a name as it is, its singular or plural ("monitors", "brake"), its last or
+// only part
+// ("resource" of "group.resource", "fencing"), or a beginning that is that of no other.
+Result<std::string> reference_topic(const params::Registry& registry, std::string_view typed);
 
 // {"sections": [{"name", "text", "keys": [{"name", "type", "list", "required", "default", "min", "max",
 //   "choices", "unit", "text"}]}], "resources": […], "monitors": […], "fencers": […]}

@@ -47,6 +47,31 @@ TEST(Reference, OfATypeIsThatOfTheType) {
   EXPECT_EQ(reference(testing::registry(), "no-such-thing"), "");
 }
 
+TEST(Reference, IsFoundByWhatAPersonWouldCallIt) {
+  const auto topic = [](const char* typed) {
+    const Result<std::string> meant = reference_topic(testing::registry(), typed);
+    return meant ? *meant : meant.error().what + "; " + meant.error().help;
+  };
+  for (const auto& [typed, meant] : std::initializer_list<std::pair<const char*, const char*>>{
+           {"monitor", "monitor"},
+           {"monitors", "monitor"},
+           {"brake", "brakes"},
+           {"resources", "group.resource"},
+           {"group.resource", "group.resource"},
+           {"gro", "group"},
+           {"arb", "quorum.arbiter"},
+           {"quorum", "quorum"},
+           {"fencing", "fencing.device"},
+           {"float", "floating-ip"},
+           {"m", "'m' is the beginning of mirror-disk, monitor; name one of them"},
+           {"pign", "the configuration has no section and no type 'pign'; did you mean 'ping'?"},
+           {"nonsense",
+            "the configuration has no section and no type 'nonsense'; `komainu config reference` shows all "
+            "of "
+            "them"}})
+    EXPECT_EQ(topic(typed), meant);
+}
+
 TEST(Reference, OfTheRealTypesSaysSomethingAboutEverything) {
   params::Registry registry;
   drivers::declare_types(registry);

@@ -268,7 +268,9 @@ void Language::configuring() {
   CLI::App* reference =
       command(*config, "reference", "Every section, key and type that a configuration may have",
               {Names::kAnything}, [this] { return config_reference(session_, given_.topic); });
-  reference->add_option("TOPIC", given_.topic, "A section or a type only, as in: monitor, floating-ip");
+  reference->add_option(
+      "TOPIC", given_.topic,
+      "A section or a type only, or the beginning of its name, as in: monitor, floating-ip");
   CLI::App* show = command(*config, "show", "The active configuration", {},
                            [this] { return show_config(session_, given_.full); });
   show->add_flag("--full", given_.full, "With every key, also those that have their default");

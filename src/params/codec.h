@@ -66,6 +66,11 @@ struct Codec<bool> {
 };
 
 template <std::integral T>
+std::string outside(T least, T most) {
+  return "must be between " + std::to_string(least) + " and " + std::to_string(most);
+}
+
+template <std::integral T>
   requires(!std::same_as<T, bool>)
 struct Codec<T> {
   static_assert(sizeof(T) < 8 || std::is_signed_v<T>, "TOML's integers are signed 64-bit numbers");
@@ -75,8 +80,7 @@ struct Codec<T> {
     const std::int64_t* number = std::get_if<std::int64_t>(&value);
     if (!number) return std::unexpected(wrong_form(kType));
     if (!std::in_range<T>(*number))
-      return failure("must be between " + std::to_string(std::numeric_limits<T>::min()) + " and " +
-                     std::to_string(std::numeric_limits<T>::max()));
+      return failure(outside(std::numeric_limits<T>::min(), std::numeric_limits<T>::max()));
     return static_cast<T>(*number);
   }
 };
@@ -193,6 +197,12 @@ Result<T> decode(const ParamValue& value, const Options<T>& options) {
     else
       return Codec<T>::decode(value);
   }();
+  if constexpr (Codec<T>::kType == Type::kInteger) {
+    // What the type cannot hold: the bounds of the key say more than those of the type.
+    if (const auto* number = std::get_if<std::int64_t>(&value); number && !std::in_range<T>(*number))
+      return failure(outside(options.min.value_or(std::numeric_limits<T>::min()),
+                             options.max.value_or(std::numeric_limits<T>::max())));
+  }
   if (!result) return result;
   if constexpr (Codec<T>::kType == Type::kInteger || Codec<T>::kType == Type::kDuration) {
     if (options.min && *result < *options.min)

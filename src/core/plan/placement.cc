@@ -217,7 +217,7 @@ std::string merits(const Rank& rank) {
     text += fmt::format(", failed there {} time{}", rank.failures, rank.failures == 1 ? "" : "s");
   if (rank.strangers < 0) text += fmt::format(", near {} of its groups", -rank.strangers);
   if (rank.load > 0) text += fmt::format(", load {}.{} %", rank.load / 10, rank.load % 10);
-  return text + fmt::format(", {} group{} then", rank.groups, rank.groups == 1 ? "" : "s");
+  return text + fmt::format(", runs {} group{} with it", rank.groups, rank.groups == 1 ? "" : "s");
 }
 
 }  // namespace

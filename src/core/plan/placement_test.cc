@@ -192,8 +192,9 @@ TEST(Placement, ComparesTheScarcestCapacityAfterPlacing) {
   cluster.spec.capacity[node(2)] = {{"cpu", 10}, {"memory", 10}};
   Group& db = cluster.group("db");
   db.needs = {{"cpu", 1}, {"memory", 4}};
-  EXPECT_THAT(explained(cluster, db.id), ElementsAre("node1: preference 1, load 10.0 %, 1 group then",
-                                                     "node2: preference 1, load 40.0 %, 1 group then"));
+  EXPECT_THAT(explained(cluster, db.id),
+              ElementsAre("node1: preference 1, load 10.0 %, runs 1 group with it",
+                          "node2: preference 1, load 40.0 %, runs 1 group with it"));
   cluster.spec.capacity[node(1)]["cpu"] = 2;
   EXPECT_THAT(plans(cluster), ElementsAre("start db on node2"));
 }
@@ -209,7 +210,7 @@ TEST(Placement, SurvivesCapacitiesOfAnySize) {
   web.needs["bytes"] = kHuge / 2;
   cluster.runs(web.id, node(1));
   EXPECT_THAT(plans(cluster), ElementsAre("start db on node2"));
-  EXPECT_EQ(explained(cluster, db.id).front(), "node2: preference 1, load 25.0 %, 1 group then");
+  EXPECT_EQ(explained(cluster, db.id).front(), "node2: preference 1, load 25.0 %, runs 1 group with it");
   db.needs["bytes"] = 0;
   cluster.spec.capacity[node(2)]["bytes"] = 0;
   EXPECT_THAT(plans(cluster), ElementsAre("start db on node2")) << "needs nothing of what is not there";
@@ -230,7 +231,7 @@ TEST(Placement, AvoidsANodeThatIsLostAgainAndAgainUntilItIsSteady) {
   cluster.node_state(node(1)).losses = {3, {}};
   cluster.node_state(node(1)).since = cluster.state().clock;
   EXPECT_THAT(plans(cluster), ElementsAre("start db on node2"));
-  EXPECT_EQ(explained(cluster, db).back(), "node1: preference 1, unsteady, 1 group then");
+  EXPECT_EQ(explained(cluster, db).back(), "node1: preference 1, unsteady, runs 1 group with it");
   cluster.passes(cluster.spec.brakes.quarantine);
   EXPECT_THAT(plans(cluster), ElementsAre("start db on node1"));
 
@@ -262,9 +263,10 @@ TEST(Placement, ExplainsWhatSpeaksForAndAgainstEachPlace) {
   cluster.reports(nic, node(2), Health::kFailed);
   cluster.runs(db.id, node(1));
   cluster.group_state(db.id).failed_at[place(2)] = {2, 0s};
-  EXPECT_THAT(explained(cluster, db.id),
-              ElementsAre("node1: preference 1, 1 group then", "node3: preference 3, 1 group then",
-                          "node2: preference 2, 1 monitor failing, failed there 2 times, 1 group then"));
+  EXPECT_THAT(
+      explained(cluster, db.id),
+      ElementsAre("node1: preference 1, runs 1 group with it", "node3: preference 3, runs 1 group with it",
+                  "node2: preference 2, 1 monitor failing, failed there 2 times, runs 1 group with it"));
 }
 
 TEST(Placement, ExplainsNothingAboutAGroupThatDoesNotExist) {

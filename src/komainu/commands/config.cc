@@ -132,12 +132,9 @@ Exit config_reference(const Session& session, const std::string& topic) {
     session.out << boost::json::serialize(config::reference_json(registry)) << "\n";
     return Exit::kDone;
   }
-  const std::string text = config::reference(registry, topic);
-  if (text.empty())
-    return fail(session, Exit::kUsage,
-                fmt::format("the configuration has no section and no type '{}'", topic),
-                "`komainu config reference` shows all of them");
-  session.out << text;
+  const Result<std::string> meant = topic.empty() ? topic : config::reference_topic(registry, topic);
+  if (!meant) return fail(session, Exit::kUsage, meant.error().what, meant.error().help);
+  session.out << config::reference(registry, *meant);
   return Exit::kDone;
 }
 

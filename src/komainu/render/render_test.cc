@@ -226,8 +226,8 @@ WHAT HAPPENED from 2026-11-22 20:00:00.000 on, 0.42 s in all
       +0.423 s  orders-db is online on guest1
 
 WHY THERE, best place first
-  guest1  here  preference 1, 1 group then
-  guest2        preference 2, 2 groups then
+  guest1  here  preference 1, runs 1 group with it
+  guest2        preference 2, runs 2 groups with it
 )");
 }
 
