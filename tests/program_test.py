@@ -294,6 +294,18 @@ class TwoNodes(ClusterTest):
         fences = [event.text for event in self.cluster.events_since(0) if event.kind == "fence"]
         self.assertEqual(fences, [])
 
+    def test_a_fencer_that_does_not_answer_is_told_before_it_is_needed(self):
+        right = provision.cluster_toml(self.lab.layout)
+        wrong = re.sub(r'"ipport=\d+"', '"ipport=9"', right)
+        self.assertNotEqual(wrong, right)
+        self.cluster.apply(wrong)
+        for server in self.lab.servers:
+            other = self.lab.others(server)[0]
+            wait_for(lambda: f"fencing from {server}: {other} cannot be fenced from here"
+                     in self.cluster.komainu(server, "status").stdout, 60, f"{server} tells that it could not fence")
+        self.cluster.apply(right)
+        self.cluster.wait_healthy()
+
     def test_while_it_is_disarmed_what_is_below_can_be_worked_on_and_nothing_is_done(self):
         other = self.lab.others(self.active)[0]
         daemon, application = self.active.main_pid("komainud"), self.active.pids("nginx")

@@ -147,19 +147,23 @@ void about_monitor(Alarms& alarms, const MonitorView& monitor) {
     return say(alarms, Severity::kWarning,
                fmt::format("monitor {} is suspended: nothing is done about what it finds", monitor.name),
                fmt::format("`komainu monitor resume {}` ends that", monitor.name));
-  if (monitor.fails_everywhere)
+  const bool of_fencing = monitor.type == "fencing";
+  if (monitor.fails_everywhere && !of_fencing)
     say(alarms, Severity::kAlarm,
         fmt::format("monitor {} fails on every node: a fault that all share; nothing is moved for it",
                     monitor.name));
   for (const HealthView& at : monitor.at) {
     if (at.health != core::Health::kWarning && at.health != core::Health::kFailed) continue;
+    if (of_fencing && at.health == core::Health::kFailed) {
+      say(alarms, Severity::kAlarm, fmt::format("fencing from {}: {}", at.node, at.evidence),
+          "if it were lost, what it runs would start nowhere: mend the device, its options or its network");
+      continue;
+    }
     say(alarms, Severity::kWarning,
         fmt::format("monitor {} on {}: {}{}{}", monitor.name, at.node, word(at.health),
                     at.evidence.empty() ? "" : ": ", at.evidence));
   }
 }
-
-}  // namespace
 
 void about_disarm(Alarms& alarms, const Status& status) {
   if (!status.disarmed) return;
@@ -169,6 +173,8 @@ void about_disarm(Alarms& alarms, const Status& status) {
                   status.disarmed->why),
       "nothing is started, restarted, fenced or reset; `komainu cluster arm` ends that");
 }
+
+}  // namespace
 
 std::vector<AlarmView> alarms(const Status& status, const FenceStatus& fencing, core::NoQuorum on_no_quorum) {
   Alarms alarms;

@@ -23,11 +23,19 @@ const typename Map::mapped_type& named(const Map& map, const std::string& name) 
   throw std::out_of_range(name);
 }
 
+TEST(Parse, WatchesOnEveryNodeWhetherItCouldFenceTheOthers) {
+  const core::Spec spec = good(testing::two_nodes());
+  ASSERT_EQ(spec.monitors.size(), 1U);
+  const core::Monitor* fencing = spec.monitor(core::MonitorRole::kFencing);
+  ASSERT_TRUE(fencing);
+  EXPECT_TRUE(!fencing->group && fencing->affects.empty());
+  EXPECT_FALSE(fencing->quiet_until_healthy) << "a device that has never answered is the first to be told";
+}
+
 TEST(Parse, WatchesTheArbiterAndWhatAWellConnectedNodeReachesOnEveryNode) {
-  EXPECT_TRUE(good(testing::two_nodes()).monitors.empty());
   const core::Spec spec = good(testing::two_nodes(
       "[quorum]\nping = [\"10.0.1.254\"]\narbiter = { type = \"qnetd\", address = \"10.0.1.1\" }\n"));
-  ASSERT_EQ(spec.monitors.size(), 2U);
+  ASSERT_EQ(spec.monitors.size(), 3U);
   const core::Monitor* arbiter = spec.monitor(core::MonitorRole::kArbiter);
   const core::Monitor* ping = spec.monitor(core::MonitorRole::kMayFence);
   ASSERT_TRUE(arbiter && ping);

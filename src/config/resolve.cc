@@ -75,7 +75,7 @@ class Resolver {
   void name_groups();
   void add_group(const GroupDraft& draft);
   void add_monitors();
-  std::vector<core::Monitor> monitors_of_quorum() const;
+  std::vector<core::Monitor> monitors_of_the_cluster() const;
   void add_fencing();
   void watch(const MonitorDraft& draft, core::Monitor& monitor);
 
@@ -282,9 +282,12 @@ void Resolver::watch(const MonitorDraft& draft, core::Monitor& monitor) {
                      "\"group\" or \"group/resource\"", did_you_mean(resource_name, names));
 }
 
+// A device that has not answered for so long is known before it is needed. Some allow few sessions a minute.
+constexpr Duration kTestFencing = 15min;
+
 // Watched on every node, and shown like the others. The ping's times follow from the token: whoever is cut
 // off has to know it before the membership has changed, because then it might fence.
-std::vector<core::Monitor> Resolver::monitors_of_quorum() const {
+std::vector<core::Monitor> Resolver::monitors_of_the_cluster() const {
   std::vector<core::Monitor> monitors;
   if (spec_.quorum.arbiter != core::ArbiterType::kNone) {
     core::Monitor& monitor = monitors.emplace_back();
@@ -304,6 +307,16 @@ std::vector<core::Monitor> Resolver::monitors_of_quorum() const {
     monitor.quiet_until_healthy = false;
     monitor.role = core::MonitorRole::kMayFence;
   }
+  if (!draft_.fencing.empty() && spec_.nodes.size() > 1) {
+    core::Monitor& monitor = monitors.emplace_back();
+    monitor.name = monitor.type = "fencing";
+    monitor.interval = kTestFencing;
+    monitor.timeout = kTestFencing / 3;
+    monitor.start_delay = 10s;
+    monitor.retries = 0;
+    monitor.quiet_until_healthy = false;
+    monitor.role = core::MonitorRole::kFencing;
+  }
   return monitors;
 }
 
@@ -313,7 +326,7 @@ void Resolver::add_monitors() {
   Names<MonitorId> before;
   if (current_)
     for (const auto& [id, monitor] : current_->monitors) before[monitor.name] = id;
-  for (core::Monitor& monitor : monitors_of_quorum()) {
+  for (core::Monitor& monitor : monitors_of_the_cluster()) {
     const auto it = before.find(monitor.name);
     monitor.id = it == before.end() ? free.next() : it->second;
     seen.emplace(monitor.name, draft_.quorum.at.header);

@@ -219,10 +219,10 @@ struct Replica::Impl {
   void note_who_is_back(const RingChange& change) {
     for (const auto& [id, node] : state.nodes) {
       if (!has_stopped(state, id)) continue;
-      const auto now = change.members.find(id);
+      const auto daemon = change.members.find(id);
       const auto before = members.find(id);
       const bool joins =
-          now != change.members.end() && (before == members.end() || before->second != now->second);
+          daemon != change.members.end() && (before == members.end() || before->second != daemon->second);
       // Of two nodes one alone acts only after it has seen the other, or by an operator's word.
       const bool appears = !spec().two_node() && change.ring_nodes.contains(id) && !ring_nodes.contains(id);
       if (joins || appears) back.insert(id);

@@ -108,7 +108,7 @@ class Ring {
       if (auto* execute = std::get_if<Execute>(&effect)) executed.push_back(*execute);
       if (auto* answer = std::get_if<Answer>(&effect)) answers.push_back(*answer);
       if (auto* yield = std::get_if<Yield>(&effect)) yields.push_back({id, yield->reason});
-      if (auto* rejoin = std::get_if<Rejoin>(&effect)) rejoined.insert(id);
+      if (std::holds_alternative<Rejoin>(effect)) rejoined.insert(id);
       if (std::holds_alternative<SpecActivated>(effect)) looks.push_back({id, "activated"});
       if (auto* probe = std::get_if<Probe>(&effect)) looks.push_back({id, spec_name(id, probe->group)});
     }

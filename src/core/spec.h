@@ -84,13 +84,14 @@ struct Group {
   }
 };
 
-// What a monitor is for. The administrator declares monitors; the others come with [quorum], watch on every
-// node and affect no group.
+// What a monitor is for. The administrator declares monitors; the others come with [quorum] and [[fencing]],
+// watch on every node and affect no group.
 enum class MonitorRole : std::uint8_t {
   kDeclared,
   kArbiter,   // does the arbiter give this node's half its vote? Only shown: the vote itself comes with the
               // quorum
   kMayFence,  // is this node connected well enough to fence others?
+  kFencing,   // do the fencing devices answer this node? Only shown
 };
 
 struct Monitor {

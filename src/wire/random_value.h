@@ -181,7 +181,7 @@ class RandomValue {
   static constexpr auto greatest(core::Failback) { return core::Failback::kAutomatic; }
   static constexpr auto greatest(core::Strictness) { return core::Strictness::kPreferredOnly; }
   static constexpr auto greatest(core::Dependency::Where) { return core::Dependency::Where::kSamePlace; }
-  static constexpr auto greatest(core::MonitorRole) { return core::MonitorRole::kMayFence; }
+  static constexpr auto greatest(core::MonitorRole) { return core::MonitorRole::kFencing; }
   static constexpr auto greatest(core::Profile) { return core::Profile::kWan; }
   static constexpr auto greatest(core::ArbiterType) { return core::ArbiterType::kQnetd; }
   static constexpr auto greatest(core::NoQuorum) { return core::NoQuorum::kFreeze; }

@@ -118,6 +118,7 @@ Evidence evidence_about(const State& state, PlaceId place) {
   for (const auto& [monitor_id, monitor] : state.monitors) {
     const Monitor* configured = state.spec->monitor(monitor_id);
     if (!configured || configured->group || monitor.suspended) continue;
+    if (configured->role == MonitorRole::kFencing) continue;  // says nothing of what could run there
     const Watch seen = seen_by(state, monitor, place);
     evidence.watch = std::max(evidence.watch, seen);
     if (!watches_reach(*configured) || !monitor.at.contains(place)) continue;

@@ -2,6 +2,9 @@
 
 #include <utility>
 
+#include "drivers/monitors/schedule.h"
+#include "engine/executor/fence_check.h"
+
 namespace komainu::engine {
 
 namespace {
@@ -31,8 +34,13 @@ Result<std::vector<std::unique_ptr<drivers::Resource>>> Maker::resources(const c
   return resources;
 }
 
-Result<std::unique_ptr<drivers::Monitor>> Maker::monitor(const core::Monitor& monitor,
+Result<std::unique_ptr<drivers::Monitor>> Maker::monitor(const core::Spec& spec, const core::Monitor& monitor,
                                                          const drivers::Schedule& schedule) const {
+  if (monitor.role == core::MonitorRole::kFencing) {
+    auto check = make_fence_check(spec, *this);
+    if (!check) return std::unexpected(check.error());
+    return drivers::polled(std::move(*check), schedule, services_.clock);
+  }
   const drivers::MonitorType* type = types_.monitor(monitor.type);
   if (!type) return unknown(monitor.name, monitor.type);
   return named(monitor.name, type->make(monitor.params, schedule, services_, {node_name_, monitor.name}));
@@ -51,7 +59,7 @@ std::optional<std::string> Maker::problem(const core::Spec& spec) const {
   }
   for (const auto& [id, configured] : spec.monitors) {
     if (configured.role == core::MonitorRole::kArbiter) continue;  // no driver: see MonitorRunner
-    if (auto made = monitor(configured, {}); !made) return made.error().what;
+    if (auto made = monitor(spec, configured, {}); !made) return made.error().what;
   }
   for (const core::FenceLevel& level : spec.fencing) {
     for (const core::FenceDevice& device : level.devices) {

@@ -29,7 +29,7 @@ class Maker {
 
   // Those of a group, in its order; an error when one cannot be made.
   Result<std::vector<std::unique_ptr<drivers::Resource>>> resources(const core::Group& group) const;
-  Result<std::unique_ptr<drivers::Monitor>> monitor(const core::Monitor& monitor,
+  Result<std::unique_ptr<drivers::Monitor>> monitor(const core::Spec& spec, const core::Monitor& monitor,
                                                     const drivers::Schedule& schedule) const;
   Result<std::unique_ptr<drivers::Fencer>> fencer(const core::FenceDevice& device) const;
 

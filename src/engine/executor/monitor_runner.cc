@@ -8,7 +8,7 @@ namespace komainu::engine {
 
 class MonitorRunner::Running final : public drivers::Reports {
  public:
-  Running(MonitorRunner& runner, const core::Monitor& monitor, bool was_healthy)
+  Running(MonitorRunner& runner, const core::Spec& spec, const core::Monitor& monitor, bool was_healthy)
       : runner_(runner), id_(monitor.id) {
     drivers::Schedule schedule;
     schedule.interval = monitor.interval;
@@ -19,7 +19,7 @@ class MonitorRunner::Running final : public drivers::Reports {
                                                      : drivers::Schedule::OnTimeout::kWarning;
     schedule.quiet = monitor.quiet_until_healthy && !was_healthy ? drivers::Schedule::Quiet::kUntilHealthy
                                                                  : drivers::Schedule::Quiet::kNever;
-    auto made = runner.maker_.monitor(monitor, schedule);
+    auto made = runner.maker_.monitor(spec, monitor, schedule);
     if (!made) throw std::invalid_argument(made.error().what);
     monitor_ = std::move(*made);
   }
@@ -75,7 +75,8 @@ void MonitorRunner::follow(const core::State& state) {
     const bool wants = wanted(state, monitor);
     if (wants && it == running_.end()) {
       auto& running = running_[id];
-      running = std::make_unique<Running>(*this, monitor, state.monitors.at(id).was_healthy.contains(here));
+      running = std::make_unique<Running>(*this, *state.spec, monitor,
+                                          state.monitors.at(id).was_healthy.contains(here));
       running->begin();
     } else if (!wants && it != running_.end()) {
       ending_.push_back(std::move(it->second));

@@ -65,6 +65,7 @@ struct Thing {
   Gate start, stop, probe, watch, off;
   bool runs = false;
   bool obeys_stop = true;
+  bool answers = true;  // a device that is asked whether it could
   std::vector<std::string> calls;
   Duration longest_off{60s};
   Thing() { watch.closed = true; }
@@ -127,7 +128,11 @@ class FakeFencer final : public drivers::Fencer {
   Duration longest_off() const override { return thing_.longest_off; }
   drivers::Task<Result<void>> reset(std::string) override { co_return failure("not asked for"); }
   drivers::Task<Result<drivers::Power>> status(std::string) override { co_return drivers::Power::kOff; }
-  drivers::Task<Result<void>> test(std::string) override { co_return Result<void>{}; }
+  drivers::Task<Result<void>> test(std::string target) override {
+    thing_.calls.push_back("test " + target);
+    if (!thing_.answers) co_return failure("no answer");
+    co_return Result<void>{};
+  }
 
  private:
   Thing& thing_;

@@ -1,0 +1,78 @@
+#include "engine/executor/fence_check.h"
+
+#include <algorithm>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace komainu::engine {
+namespace {
+
+struct Level {
+  std::vector<std::unique_ptr<drivers::Fencer>> devices;
+};
+struct Target {
+  std::string name;
+  std::vector<Level> levels;  // that have a device for it
+};
+
+class FenceCheck final : public drivers::Check {
+ public:
+  explicit FenceCheck(std::vector<Target> targets) : targets_(std::move(targets)) {}
+
+  drivers::Task<drivers::Verdict> look(Duration) override {
+    drivers::Verdict verdict;
+    for (const Target& target : targets_) {
+      std::string problem = target.levels.empty() ? "no device reaches it" : "";
+      std::size_t good = 0;
+      for (const Level& level : target.levels) {
+        auto test = test_level(level, target.name);
+        std::string failed = co_await test;
+        good += failed.empty() ? 1 : 0;
+        if (problem.empty()) problem = std::move(failed);
+      }
+      if (problem.empty()) continue;
+      const auto health = good == 0 ? drivers::Health::kFailed : drivers::Health::kWarning;
+      if (health <= verdict.health) continue;
+      verdict = {health, target.name + " cannot be fenced from here" +
+                             (good == 0 ? ": " : " by one of the levels: ") + problem};
+    }
+    co_return verdict;
+  }
+
+ private:
+  // All devices of a level are needed. Empty: they answer.
+  static drivers::Task<std::string> test_level(const Level& level, std::string target) {
+    for (const auto& device : level.devices) {
+      auto test = device->test(target);
+      const Result<void> tested = co_await test;
+      if (!tested) co_return tested.error().what;
+    }
+    co_return "";
+  }
+
+  std::vector<Target> targets_;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<drivers::Check>> make_fence_check(const core::Spec& spec, const Maker& maker) {
+  std::vector<Target> targets;
+  for (const auto& [id, node] : spec.nodes) {
+    if (node.name == maker.node_name()) continue;
+    Target& target = targets.emplace_back(node.name);
+    for (const core::FenceLevel& configured : spec.fencing) {
+      Level level;
+      for (const core::FenceDevice& device : configured.devices) {
+        if (!device.targets.empty() && std::ranges::count(device.targets, id) == 0) continue;
+        auto made = maker.fencer(device);
+        if (!made) return std::unexpected(made.error());
+        level.devices.push_back(std::move(*made));
+      }
+      if (!level.devices.empty()) target.levels.push_back(std::move(level));
+    }
+  }
+  return std::make_unique<FenceCheck>(std::move(targets));
+}
+
+}  // namespace komainu::engine
