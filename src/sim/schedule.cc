@@ -86,6 +86,12 @@ class Run {
     if (!random_.one_in(3) || shape_.guard == Shape::Guard::kSplitRisk) return off;
     const auto most = spec.nodes.size() - (spec.quorum_votes() - spec.arbiter_votes());
     const auto count = std::min<std::size_t>(most, spec.nodes.size() == 2 ? 1 : random_.below(3));
+    // Who is fencing right now leaves an order in flight behind.
+    const core::Replica* spokesman = cluster_.spokesman();
+    if (spokesman && count > 0) {
+      for (const auto& [id, node] : spokesman->state().nodes)
+        if (!node.fences.empty() && off.empty()) off.insert(node.fences.begin()->first);
+    }
     while (off.size() < count)
       off.insert(NodeId{random_.below(static_cast<std::uint32_t>(spec.nodes.size()))});
     off_ = off;
@@ -181,6 +187,9 @@ class Run {
         return fmt::format("node {} is out", node.value);
       if (replica->view() != spokesman->view()) return fmt::format("node {} is in another view", node.value);
       if (state.nodes.at(node).suspended) return fmt::format("node {} is suspended", node.value);
+      // Nothing starts there. Who was doing it has ended, or is fenced.
+      if (!state.nodes.at(node).fences.empty() && !core::is_braked(state))
+        return fmt::format("node {} is still being fenced", node.value);
     }
     for (const auto& [id, group] : state.groups) {
       if (auto wrong = disorder_of(state, id, group)) return wrong;
