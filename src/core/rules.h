@@ -59,7 +59,6 @@ inline constexpr NamedRule kRuleNames[] = {
     {Rule::kSuspendedCount, "suspension empties the set of acknowledgers"},
     {Rule::kLostMayRunAnything, "a lost member without a recorded start counts as stopped"},
     {Rule::kForgetfulMayHave, "a member that forgot counts as one that knows"},
-    {Rule::kStrangersMayHave, "a member from an unknown view counts as one of ours"},
     {Rule::kStoppedMayBeBack, "who was stopped stays stopped, whoever could have taken it back"},
     {Rule::kOpenFenceBlocks, "the target of an open fence starts groups"},
     {Rule::kOwnViewOnly, "a message of another view is applied"},

@@ -105,6 +105,8 @@ void draw_guard(Shape& shape, Spec& spec, Random& random, std::uint32_t nodes) {
     if (draw != 0 && draw < 12) spec.quorum.arbiter = core::ArbiterType::kQnetd;
   } else if (draw < 5) {
     shape.guard = Shape::Guard::kLease;
+  } else if (nodes % 2 == 0 && draw < 13) {
+    spec.quorum.arbiter = core::ArbiterType::kQnetd;
   }
   spec.quorum.allow_split_risk = shape.guard == Shape::Guard::kSplitRisk;
   if (shape.guard != Shape::Guard::kFencer) return;
