@@ -15,6 +15,16 @@ std::int64_t milliseconds(Duration duration) {
   return std::chrono::duration_cast<std::chrono::milliseconds>(duration).count();
 }
 
+// After so many rotations of the token in which a member still misses the same message, Corosync takes it out
+// of its ring and forms a new one. Corosync 3.1.7 does not clear my_retrans_flg_count when the recovery of a
+// ring is given up (exec/totemsrp.c, memb_state_recovery_enter clears its companion my_install_seq): if two
+// loss-ridden recoveries follow each other, a member takes the second for complete with messages missing, and
+// from then on each of the two asks for what the other ignores while the token goes round. Only this constant
+// ends that; with its default of 2500 (corosync.conf(5)) after minutes, because a token without new messages
+// rests at every round for `hold`, about token / 5. A message that is merely lost is asked for from the fifth
+// rotation on, so that 200 leave it 195 chances.
+constexpr int kFailReceive = 200;
+
 // The token is as long as it is told to be, whatever the number of nodes: the other times are proved from it.
 // Consensus may not be less than 1.2 × token.
 std::string totem(const core::Spec& spec) {
@@ -31,8 +41,9 @@ std::string totem(const core::Spec& spec) {
       "  keyfile: {}\n"
       "  token: {}\n"
       "  token_coefficient: 0\n"
-      "  consensus: {}\n",
-      spec.cluster, kCorosyncKey, token, token * 6 / 5);
+      "  consensus: {}\n"
+      "  fail_recv_const: {}\n",
+      spec.cluster, kCorosyncKey, token, token * 6 / 5, kFailReceive);
   // Every packet goes over every link, so that the loss of one costs no token, however late it is noticed.
   // knet looks at its links every 200 ms (KNET_THREADS_TIMER_RES), whatever the interval: a timeout near that
   // takes a live link for dead between two pings, as Corosync's default of token / 2 does with a short token.
