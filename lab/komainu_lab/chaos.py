@@ -37,11 +37,11 @@ class ChaosLab:
     """A cluster with a ledger and its clients, BMCs, and a witness. Servers are fenced by their BMCs, and where that fails by
     the lab's power switch. A fault may last only inside of it: settle() ends it."""
 
-    def __init__(self, nodes, progress=lambda text: None, levels=(bmc.fencing, provision.power_switch)):
+    def __init__(self, nodes, progress=lambda text: None, levels=(bmc.fencing, provision.power_switch), arbiter=False):
         self._levels = levels
         self._progress = progress
         self._entered = contextlib.ExitStack()
-        self.lab = Lab(nodes, progress=progress)
+        self.lab = Lab(nodes, progress=progress, arbiter=arbiter)
 
     def __enter__(self):
         with contextlib.ExitStack() as entered:
@@ -92,16 +92,17 @@ class ChaosLab:
         for server in self.lab.servers:
             self.lab.power_fault(server, "none")
             self.bmcs[server.name].well()
-            if server.powered():
-                server.thaw()
+        for machine in self.lab.machines:
+            if machine.powered():
+                machine.thaw()
         wait_for(self._healthy, _HEALTHY_WITHIN_S, "the cluster is healthy after the repair", interval=0.2)
         self.ledger.wait_for_more()
 
     def _healthy(self):
         """Whoever is found off is switched on: a fence may come after the repair began."""
-        for server in self.lab.servers:
-            if not server.powered():
-                server.power_on()
+        for machine in self.lab.machines:
+            if not machine.powered():
+                machine.power_on()
         for node in self.cluster.status(self.cluster.answering_server())["nodes"]:
             if node["duty"] != "active":
                 self.cluster.resume(self.lab.server(node["name"]))
@@ -179,16 +180,17 @@ def _print_end(terminal, results, seen, told, objections):
         terminal.line(terminal.style("Nothing was ever active twice, and no acknowledged write was lost or doubled.", "good"))
 
 
-def run(*, minutes, seed=None, nodes=3, names=(), as_json=False):
+def run(*, minutes, seed=None, nodes=3, names=(), arbiter=False, as_json=False):
     """Returns the exit code: 0 only if nothing was ever active twice, the ledger is right, and every repair sufficed."""
     seed = random.SystemRandom().randrange(2**32) if seed is None else seed
-    faults = [chaos_faults.find(name) for name in names] or chaos_faults.FAULTS
+    faults = [fault for fault in [chaos_faults.find(name) for name in names] or chaos_faults.FAULTS
+              if arbiter or not fault.of_arbiter]
     plan = chaos_plan.rounds(seed, nodes, faults)
     draw = random.Random(seed)
     terminal = Terminal(quiet=as_json)
     results = []
-    with ChaosLab(nodes, terminal.progress) as chaos:
-        terminal.line(f"chaos with {nodes} servers for {minutes:g} min, seed {seed}")
+    with ChaosLab(nodes, terminal.progress, arbiter=arbiter) as chaos:
+        terminal.line(f"chaos with {nodes} servers{' and an arbiter' if arbiter else ''} for {minutes:g} min, seed {seed}")
         end = time.monotonic() + minutes * 60
         for number in itertools.count(1):
             results.append(play(chaos, next(plan), draw))
@@ -203,12 +205,12 @@ def run(*, minutes, seed=None, nodes=3, names=(), as_json=False):
         _print_end(terminal, results, seen, told, objections)
         if objections:
             folder = chaos.save()
-            command = f"./dev chaos --nodes {nodes} --minutes {minutes:g} --seed {seed}"
+            command = f"./dev chaos --nodes {nodes}{' --arbiter' if arbiter else ''} --minutes {minutes:g} --seed {seed}"
             terminal.line(f"Again: {command}{''.join(f' --fault {name}' for name in names)}. "
                           f"Journals, events and the ledger are in {folder}.")
         if as_json:
             print(json.dumps({
-                "passed": not objections, "seed": seed, "nodes": nodes, "objections": objections,
+                "passed": not objections, "seed": seed, "nodes": nodes, "arbiter": arbiter, "objections": objections,
                 "requests": seen["requests"], "samples": seen["samples"], "violations": seen["violations"],
                 "acknowledged": told.acknowledged, "reads": told.reads, "writers": len(told.writers),
                 "rounds": [dataclasses.asdict(result) for result in results],

@@ -43,6 +43,7 @@ class Fault:
     make: Callable
     lasts: tuple = (1.0, 8.0)
     least_nodes: int = 2
+    of_arbiter: bool = False  # only where there is one
 
 
 # Processes.
@@ -117,7 +118,8 @@ def _isolate(*networks):
 
 def _partition(*networks):
     def make(scene):
-        names = [server.name for server in scene.lab.servers]
+        names = [machine.name for machine in scene.lab.machines]
+        scene.draw.shuffle(names)
         _, pairs = scene.draw.choice(chaos_plan.partitions(names))
         scene.lab.separate([(scene.lab.server(one), scene.lab.server(other)) for one, other in pairs], networks)
         return scene.lab.mend
@@ -157,6 +159,16 @@ def _delay(scene):
 def _gateway(scene):
     scene.lab.gateway_down()
     return scene.lab.gateway_up
+
+
+# The arbiter.
+
+def _arbiter(scene):
+    """It dies, hangs, or is out of reach."""
+    arbiter = scene.lab.arbiter
+    way = scene.draw.choice((arbiter.power_off, arbiter.freeze, lambda: [scene.lab.isolate(arbiter, one) for one in NETWORKS]))
+    way()
+    return scene.lab.mend
 
 
 # Machines.
@@ -248,6 +260,7 @@ FAULTS = (
     Fault("black-hole", "large frames lost", _black_hole, _LONG),
     Fault("delay", "20 to 750 ms delay each way", _delay, _LONG),
     Fault("gateway", "gateway dead", _gateway),
+    Fault("arbiter", "the arbiter lost", _arbiter, _LONG, of_arbiter=True),
     Fault("freeze-short", "server frozen, below the token", _freeze, (0.1, 0.7)),
     Fault("freeze-medium", "server frozen, about a membership change", _freeze, (1.0, 5.0)),
     Fault("freeze-long", "server frozen for long", _freeze, (6.0, 20.0)),

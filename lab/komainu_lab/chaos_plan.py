@@ -51,6 +51,9 @@ def partitions(names):
             left = [name for name in names if name != bridge][::2]
             pairs = [(a, b) for a, b in everybody if bridge not in (a, b) and (a in left) != (b in left)]
             found.append((f"two sides that both see {bridge}", pairs))
+    for size in range(2, len(names) - 1):
+        pairs = [(a, b) for a, b in everybody if a not in names[:size] or b not in names[:size]]
+        found.append((f"{'+'.join(names[:size])} | everyone else alone", pairs))
     if len(names) > 4:
         ring = {frozenset(pair) for pair in zip(names, [*names[1:], names[0]])}
         found.append(("everyone sees two neighbours", [pair for pair in everybody if frozenset(pair) not in ring]))

@@ -37,6 +37,13 @@ class Partitions(unittest.TestCase):
         self.assertEqual(found["two sides that both see b"], [("a", "c")])
         self.assertEqual(len(found), 7)
 
+    def test_of_five_a_side_stands_against_any_other_number_of_sides(self):
+        found = dict(chaos_plan.partitions(["a", "b", "c", "d", "e"]))
+        self.assertEqual(found["a+b+c | everyone else alone"],
+                         [("a", "d"), ("a", "e"), ("b", "d"), ("b", "e"), ("c", "d"), ("c", "e"), ("d", "e")])
+        self.assertEqual(len(found["a+b | everyone else alone"]), 9)
+        self.assertEqual(len(found["a+b | c+d | e"]), 8)
+
     def test_of_five_all_are_different_and_none_is_empty(self):
         found = chaos_plan.partitions(["a", "b", "c", "d", "e"])
         shapes = {frozenset(frozenset(pair) for pair in pairs) for _, pairs in found}

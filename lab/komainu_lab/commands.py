@@ -26,6 +26,7 @@ def _parser():
     one.add_argument("--minutes", type=float, default=10, metavar="N", help="at least so long (default 10)")
     one.add_argument("--seed", type=int, metavar="S", help="the same faults again; default: another one each time")
     one.add_argument("--nodes", type=int, default=3, choices=(2, 3, 5), help="default 3")
+    one.add_argument("--arbiter", action="store_true", help="and a server with corosync-qnetd, which is lost at times, too")
     one.add_argument("--fault", metavar="NAME", action="append", default=[], help="only this one; may be repeated")
     one.add_argument("--list", action="store_true", help="the faults there are")
     one.add_argument("--json", action="store_true", help="the result as JSON on standard output, nothing else")
@@ -70,8 +71,10 @@ def _list_faults(table):
 def _chaos(options):
     if options.list:
         return _list_faults(chaos_faults.FAULTS)
+    if options.arbiter and options.nodes % 2:
+        raise ValueError("chaos: --arbiter is for an even number of servers: add --nodes 2")
     return chaos.run(minutes=options.minutes, seed=options.seed, nodes=options.nodes, names=options.fault,
-                     as_json=options.json)
+                     arbiter=options.arbiter, as_json=options.json)
 
 
 def _demo(options):

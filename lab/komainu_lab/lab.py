@@ -73,10 +73,10 @@ class Lab:
         if answer != "ready":
             raise RuntimeError(f"the lab could not be made: {answer or 'its power switch died'}")
         self._plug_in()
-        for server in self._machines:
+        for server in self.machines:
             self._progress(f"booting {server.name}")
             server.power_on(wait=False)
-        for server in self._machines:
+        for server in self.machines:
             server.wait_booted()
 
     def _plug_in(self):
@@ -84,7 +84,7 @@ class Lab:
         self.arbiter = Server(self.layout, self.layout.server(layouts.ARBITER)) if self.layout.has_arbiter else None
 
     @property
-    def _machines(self):
+    def machines(self):
         return self.servers + ([self.arbiter] if self.arbiter else [])
 
     def stop(self):
@@ -115,7 +115,7 @@ class Lab:
         """By number (from 0) or by name; the arbiter by its name."""
         if isinstance(which, int):
             return self.servers[which]
-        return next(server for server in self._machines if server.name == which)
+        return next(server for server in self.machines if server.name == which)
 
     def others(self, server):
         return [other for other in self.servers if other is not server]
@@ -132,7 +132,7 @@ class Lab:
 
     def mend(self, server=None, network_name=None):
         """Plugs a cable back in; without arguments every cable, and ends all loss and delay of traffic."""
-        for one in [server] if server else self._machines:
+        for one in [server] if server else self.machines:
             for name in [network_name] if network_name else layouts.NETWORKS:
                 power_switch.request(self.layout, f"mend {one.name} {name}")
         if server is None:
