@@ -507,7 +507,9 @@ void Cluster::observe_later(Machine& machine, core::Fact fact) {
   const auto* report = std::get_if<core::GroupReport>(&fact);
   const std::uint64_t last_job = report ? machine.groups[report->group].last_job : 0;
   facts_.emplace(slot, Saying{std::move(fact), last_job});
-  after(options_.latencies.report, machine, What::kObserve, slot);
+  // In order: what a daemon sees later, such as the end of what it has just started, it says later.
+  machine.reported_at = std::max(machine.reported_at, now_ + random_.within(options_.latencies.report));
+  push(machine.reported_at, machine, What::kObserve, slot);
 }
 void Cluster::observed(Machine& machine, std::uint64_t slot) {
   auto found = facts_.find(slot);

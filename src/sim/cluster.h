@@ -314,6 +314,7 @@ class Cluster {
     Duration leaves_by{0};  // leaving: then it goes and leaves behind what it could not stop
     bool met_all = false;   // since it booted: two nodes wait for that (votequorum(5), wait_for_all)
     Duration disk_busy_until{0};
+    Duration reported_at{0};  // or will be: the last fact
     bool pump_is_due = false;
     bool order_is_due = false;
     bool ring_broken = false;  // somebody of it is not heard any more, and the next has not formed
