@@ -475,7 +475,8 @@ TEST(Cases, AViewThatOnlyOneMemberSawDoesNotHideALaterOne) {
   scene.split({{a, b}, {c}});
   for (NodeId node : {b, a}) scene.hears(node);
   ASSERT_TRUE(scene.in_a_view(a));
-  ASSERT_EQ(scene.standing(c, a), Standing::kLeft) << "b, too, has heard that c left, and has not seen it since";
+  ASSERT_EQ(scene.standing(c, a), Standing::kLeft)
+      << "b, too, has heard that c left, and has not seen it since";
   ASSERT_FALSE(scene.in_a_view(b));
 
   scene.world().start_daemon(c);
