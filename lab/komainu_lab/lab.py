@@ -164,6 +164,14 @@ class Lab:
         """Frames that carry more than `largest` bytes are lost without a word; small ones, such as a ping, pass."""
         network.Filter(self.layout).harm(server.name, network_name, f"meta length > {largest}")
 
+    def deafen(self, server, network_name, largest):
+        """What others send to the server arrives only in frames of at most so many bytes."""
+        network.Filter(self.layout).deafen(server.name, network_name, largest)
+
+    def heal(self):
+        """Ends all loss, and nothing else."""
+        network.Filter(self.layout).clear()
+
     def delay(self, server, network_name, delay_ms, jitter_ms=0):
         """All traffic of the server on one network arrives later, each way, in order."""
         self._relays.append(relay.Relay(self.layout, server.plan, network_name, delay_ms, jitter_ms))

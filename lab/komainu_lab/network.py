@@ -94,6 +94,10 @@ table bridge lab {{
         """Of all that `name` sends or receives on `network`, what nft's expression matches is lost; by default all."""
         self._add(f"{direction} {self._port(name, network)} {what} drop" for direction in ("iifname", "oifname"))
 
+    def deafen(self, name, network, largest):
+        """Frames of more than `largest` bytes to `name` are lost; what it sends arrives."""
+        self._add([f"oifname {self._port(name, network)} meta length > {largest} drop"])
+
     def clear(self):
         _inside(self._layout.netns("switch"), "nft", "flush", "ruleset")
 
