@@ -142,7 +142,7 @@ void Language::looking() {
   CLI::App* status = command(root, "status", "The whole cluster on one screen", {}, [this] {
     return given_.watch ? watch_status(session_) : show_status(session_);
   });
-  status->add_flag("--watch,-w", given_.watch, "Stay, and show every change as it happens");
+  status->add_flag("--watch,-w", given_.watch, "Stay, also while komainud restarts, and show every change");
 
   CLI::App* events = command(root, "events", "What happened, as this node saw it", {},
                              [this] { return show_events(session_, given_.follow, given_.last); });

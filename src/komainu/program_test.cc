@@ -111,10 +111,7 @@ class OnACluster : public ::testing::Test {
         return std::unexpected(std::vector<api::ConfigProblem>{{0, 0, "mistaken"}});
       };
     daemons_.pass(30s);  // groups have started
-    auto listening = api::Server::listen(context_, daemons_.at(NodeId{0}),
-                                         {.path = folder_ + "/api.sock", .group = "root"});
-    if (!listening) throw std::runtime_error(listening.error().what);
-    server_.emplace(std::move(*listening));
+    listen();
     tick();
     loop_ = std::thread([this] { context_.run(); });
   }
@@ -128,6 +125,12 @@ class OnACluster : public ::testing::Test {
     std::filesystem::remove_all(folder_);
   }
 
+  void listen() {
+    auto listening = api::Server::listen(context_, daemons_.at(NodeId{0}),
+                                         {.path = folder_ + "/api.sock", .group = "root"});
+    if (!listening) throw std::runtime_error(listening.error().what);
+    server_.emplace(std::move(*listening));
+  }
   void tick() {
     ticker_.expires_after(std::chrono::milliseconds(10));
     ticker_.async_wait([this](boost::system::error_code) {
@@ -163,6 +166,39 @@ class OnACluster : public ::testing::Test {
   bool done_ = false;
   std::thread loop_;
 };
+
+// Text that is looked at whenever it has been flushed; `Done`: nobody reads any more.
+class Watched : public std::stringbuf {
+ public:
+  enum class Reader : std::uint8_t { kReads, kDone };
+  explicit Watched(std::function<Reader()> look) : look_(std::move(look)) {}
+
+ private:
+  int sync() override { return look_() == Reader::kReads ? 0 : -1; }
+  std::function<Reader()> look_;
+};
+
+TEST_F(OnACluster, WatchingSurvivesARestartOfTheDaemon) {
+  int drawn = 0;
+  Watched screen([&] {
+    if (++drawn == 2) return Watched::Reader::kDone;
+    with([&](auto&) { server_.reset(); });
+    return Watched::Reader::kReads;
+  });
+  Watched notes([&] {
+    with([&](auto&) { listen(); });
+    return Watched::Reader::kReads;
+  });
+  std::ostream out(&screen), err(&notes);
+  Session session{.out = out, .err = err, .style = {}, .err_style = {}, .socket = folder_ + "/api.sock"};
+  EXPECT_EQ(run({"status", "--watch"}, session), Exit::kDone);
+  EXPECT_EQ(drawn, 2);
+  EXPECT_EQ(notes.str(), "komainud does not answer any more: waiting for it\n");
+}
+
+TEST(Commands, WatchingWaitsForNoDaemonThatNeverAnswered) {
+  EXPECT_EQ(say({"status", "--watch"}, "/tmp/komainu-no-such-socket").exit, Exit::kNotReachable);
+}
 
 TEST(Commands, TimingDrawsEachFailoverWithoutADaemon) {
   const std::string folder = temporary_folder();

@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <deque>
+#include <thread>
 
 #include "komainu/commands.h"
 #include "komainu/render/events.h"
@@ -30,6 +31,32 @@ void say(const Session& session, const api::EventView& event) {
   session.out << (session.json ? api::to_json(event) + "\n" : render_event(event, session.style));
 }
 
+// Redrawn when something happens, at most five times a second, and at least every two seconds. Returns when
+// the daemon has gone, or nobody reads any more; `drawn` says how often it was.
+api::Trouble draw_status(const Session& session, std::uint64_t& drawn) {
+  constexpr Duration kShortest = 200ms, kLongest = 2s;
+  auto events = api::EventStream::open(session.client(), std::nullopt, true);
+  if (!events) return events.error();
+  while (session.out && !events->ended()) {
+    auto status = session.client().get<api::Status>("/v1/status");
+    if (!status) return status.error();
+    if (session.json)
+      session.out << api::to_json(*status) << "\n";
+    else
+      session.out << (session.interactive ? "\x1b[H\x1b[2J" : "\n") << render_status(*status, session.style);
+    session.out.flush();
+    ++drawn;
+    const auto at = std::chrono::steady_clock::now();
+    auto event = events->next(kLongest);
+    while (event && *event) {
+      const auto passed = std::chrono::duration_cast<Duration>(std::chrono::steady_clock::now() - at);
+      event = events->next(std::max(kShortest - passed, Duration(0)));
+    }
+    if (!event) return event.error();
+  }
+  return {};
+}
+
 }  // namespace
 
 Exit show_status(const Session& session) {
@@ -45,26 +72,19 @@ Exit explain_group(const Session& session, const std::string& group) {
   return show<api::Explanation>(session, "/v1/explain/" + api::segment(group), render_explanation);
 }
 
-// Redrawn when something happens, at most five times a second, and at least every two seconds.
+// Who watches wants to see what comes of a restart: a daemon that has answered once is waited for.
 Exit watch_status(const Session& session) {
-  constexpr Duration kShortest = 200ms, kLongest = 2s;
-  auto events = api::EventStream::open(session.client(), std::nullopt, true);
-  if (!events) return fail(session, events.error());
+  constexpr Duration kTryAgain = 500ms;
+  std::uint64_t drawn = 0;
   while (true) {
-    auto status = session.client().get<api::Status>("/v1/status");
-    if (!status) return fail(session, status.error());
-    if (session.json)
-      session.out << api::to_json(*status) << "\n";
-    else
-      session.out << (session.interactive ? "\x1b[H\x1b[2J" : "\n") << render_status(*status, session.style);
-    session.out.flush();
-    const auto drawn = std::chrono::steady_clock::now();
-    auto event = events->next(kLongest);
-    while (event && *event) {
-      const auto passed = std::chrono::duration_cast<Duration>(std::chrono::steady_clock::now() - drawn);
-      event = events->next(std::max(kShortest - passed, Duration(0)));
-    }
-    if (!event) return fail(session, event.error());
+    const std::uint64_t before = drawn;
+    const api::Trouble trouble = draw_status(session, drawn);
+    if (!session.out) return Exit::kDone;
+    const bool gone =
+        trouble.kind == api::Trouble::Kind::kNotReachable || trouble.kind == api::Trouble::Kind::kTimedOut;
+    if (drawn == 0 || !gone) return fail(session, trouble);
+    if (drawn > before) session.err << "komainud does not answer any more: waiting for it" << std::endl;
+    std::this_thread::sleep_for(kTryAgain);
   }
 }
 
