@@ -282,8 +282,9 @@ void Resolver::watch(const MonitorDraft& draft, core::Monitor& monitor) {
                      "\"group\" or \"group/resource\"", did_you_mean(resource_name, names));
 }
 
-// A device that has not answered for so long is known before it is needed. Some allow few sessions a minute.
-constexpr Duration kTestFencing = 15min;
+// Its check asks the devices now and then only, but a device that does not answer as often as this.
+constexpr Duration kLookAtFencing = 20s;
+constexpr Duration kLongestLookAtFencing = 5min;
 
 // Watched on every node, and shown like the others. The ping's times follow from the token: whoever is cut
 // off has to know it before the membership has changed, because then it might fence.
@@ -310,10 +311,9 @@ std::vector<core::Monitor> Resolver::monitors_of_the_cluster() const {
   if (!draft_.fencing.empty() && spec_.nodes.size() > 1) {
     core::Monitor& monitor = monitors.emplace_back();
     monitor.name = monitor.type = "fencing";
-    monitor.interval = kTestFencing;
-    monitor.timeout = kTestFencing / 3;
+    monitor.interval = kLookAtFencing;
+    monitor.timeout = kLongestLookAtFencing;
     monitor.start_delay = 10s;
-    monitor.retries = 0;
     monitor.quiet_until_healthy = false;
     monitor.role = core::MonitorRole::kFencing;
   }

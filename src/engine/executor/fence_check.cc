@@ -1,6 +1,7 @@
 #include "engine/executor/fence_check.h"
 
 #include <algorithm>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -18,10 +19,13 @@ struct Target {
 
 class FenceCheck final : public drivers::Check {
  public:
-  explicit FenceCheck(std::vector<Target> targets) : targets_(std::move(targets)) {}
+  FenceCheck(std::vector<Target> targets, drivers::Clock& clock)
+      : targets_(std::move(targets)), clock_(clock) {}
 
   drivers::Task<drivers::Verdict> look(Duration) override {
     drivers::Verdict verdict;
+    if (answered_ && clock_.now() - *answered_ < kTestFencing) co_return verdict;
+    answered_.reset();
     for (const Target& target : targets_) {
       std::string problem = target.levels.empty() ? "no device reaches it" : "";
       std::size_t good = 0;
@@ -37,6 +41,7 @@ class FenceCheck final : public drivers::Check {
       verdict = {health, target.name + " cannot be fenced from here" +
                              (good == 0 ? ": " : " by one of the levels: ") + problem};
     }
+    if (verdict.health == drivers::Health::kHealthy) answered_ = clock_.now();
     co_return verdict;
   }
 
@@ -52,11 +57,14 @@ class FenceCheck final : public drivers::Check {
   }
 
   std::vector<Target> targets_;
+  drivers::Clock& clock_;
+  std::optional<LocalTime> answered_;  // all of them, when last asked
 };
 
 }  // namespace
 
-Result<std::unique_ptr<drivers::Check>> make_fence_check(const core::Spec& spec, const Maker& maker) {
+Result<std::unique_ptr<drivers::Check>> make_fence_check(const core::Spec& spec, const Maker& maker,
+                                                         drivers::Clock& clock) {
   std::vector<Target> targets;
   for (const auto& [id, node] : spec.nodes) {
     if (node.name == maker.node_name()) continue;
@@ -72,7 +80,7 @@ Result<std::unique_ptr<drivers::Check>> make_fence_check(const core::Spec& spec,
       if (!level.devices.empty()) target.levels.push_back(std::move(level));
     }
   }
-  return std::make_unique<FenceCheck>(std::move(targets));
+  return std::make_unique<FenceCheck>(std::move(targets), clock);
 }
 
 }  // namespace komainu::engine

@@ -10,7 +10,11 @@
 
 namespace komainu::engine {
 
+// The devices are asked this often, since some allow few sessions; those that did not answer, at every look.
+inline constexpr Duration kTestFencing = 15min;
+
 // Failed: some node cannot be fenced from here. Warning: it can, but not by all levels.
-Result<std::unique_ptr<drivers::Check>> make_fence_check(const core::Spec& spec, const Maker& maker);
+Result<std::unique_ptr<drivers::Check>> make_fence_check(const core::Spec& spec, const Maker& maker,
+                                                         drivers::Clock& clock);
 
 }  // namespace komainu::engine

@@ -25,12 +25,13 @@ struct FencedCluster : testing::Bench {
   }
   drivers::Verdict look() {
     const Maker maker{"node1", services(), testing::fake_types()};
-    const auto check = *make_fence_check(spec, maker);
+    if (!check) check = std::move(*make_fence_check(spec, maker, world.clock));
     drivers::testing::Started<drivers::Verdict> looking(check->look(1s));
     EXPECT_TRUE(looking.done());
     return looking.value();
   }
   core::Spec spec;
+  std::unique_ptr<drivers::Check> check;
 };
 
 TEST(FenceCheck, AsksEveryDeviceForEveryOtherNodeItReaches) {
@@ -39,6 +40,18 @@ TEST(FenceCheck, AsksEveryDeviceForEveryOtherNodeItReaches) {
   EXPECT_THAT(things()["a"].calls, ElementsAre("test node2", "test node3"));
   EXPECT_THAT(things()["b"].calls, ElementsAre("test node2", "test node3"));
   EXPECT_THAT(things()["c"].calls, ElementsAre("test node2"));
+}
+
+TEST(FenceCheck, AsksAgainAfterAWhileAndAtEveryLookWhoDidNotAnswer) {
+  FencedCluster cluster;
+  things()["a"].answers = false;
+  EXPECT_NE(cluster.look().health, Health::kHealthy);
+  things()["a"].answers = true;
+  EXPECT_EQ(cluster.look().health, Health::kHealthy);
+  things()["a"].answers = false;
+  EXPECT_EQ(cluster.look().health, Health::kHealthy) << "it is not asked yet";
+  cluster.world.clock.advance(kTestFencing);
+  EXPECT_NE(cluster.look().health, Health::kHealthy);
 }
 
 TEST(FenceCheck, WarnsWhenAnotherLevelIsLeft) {
@@ -66,7 +79,8 @@ TEST(FenceCheck, FailsWhenNoDeviceReachesANode) {
 TEST(FenceCheck, CannotBeMadeOfADeviceThatIsNotKnown) {
   FencedCluster cluster;
   cluster.spec.fencing[0].devices[0].type = "of another version";
-  EXPECT_FALSE(make_fence_check(cluster.spec, Maker{"node1", cluster.services(), testing::fake_types()}));
+  EXPECT_FALSE(make_fence_check(cluster.spec, Maker{"node1", cluster.services(), testing::fake_types()},
+                                cluster.world.clock));
 }
 
 }  // namespace

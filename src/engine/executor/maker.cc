@@ -37,7 +37,7 @@ Result<std::vector<std::unique_ptr<drivers::Resource>>> Maker::resources(const c
 Result<std::unique_ptr<drivers::Monitor>> Maker::monitor(const core::Spec& spec, const core::Monitor& monitor,
                                                          const drivers::Schedule& schedule) const {
   if (monitor.role == core::MonitorRole::kFencing) {
-    auto check = make_fence_check(spec, *this);
+    auto check = make_fence_check(spec, *this, services_.clock);
     if (!check) return std::unexpected(check.error());
     return drivers::polled(std::move(*check), schedule, services_.clock);
   }
