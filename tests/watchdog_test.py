@@ -164,7 +164,7 @@ class Frozen(WatchdogTest):
         self.assertEqual(self.active.watchdog(), (0, 4.0), "it stood still, too")
         self.lab.mend()
         self.active.thaw()
-        said = wait_for(lambda: self.active.output("journalctl", "-u", "komainud", "-o", "cat",
+        said = wait_for(lambda: self.active.output("journalctl", "-t", "komainud", "-o", "cat",
                                                    f"--after-cursor={cursor}"), 20, "komainud goes on")
         self.assertIn("stops its groups", said.splitlines()[0], said)
         self.cluster.wait_healthy()
