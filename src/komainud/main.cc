@@ -252,7 +252,6 @@ class Daemon {
     return self ? self->watchdog : std::string();
   }
   void beat_watchdog() {
-    node_->was_paused();  // if it was, this may be the first to see the time: who must yield does so first
     const bool disarmed = node_->disarmed();
     if (disarmed != std::exchange(disarmed_, disarmed))
       watchdog_->want(disarmed ? Duration{0} : node_->replica().state().spec->timing.watchdog);

@@ -166,7 +166,9 @@ void Loop::expire() {
 // ---- health
 
 bool Loop::notice_pause() {
-  if (!on_pause_ || since_beat() <= kPause || std::exchange(pause_noticed_, true)) return false;
+  const LocalTime now = boot_time();
+  if (!on_pause_ || now - std::max(last_beat_, noticed_) <= kPause) return false;
+  noticed_ = now;
   on_pause_();
   return true;
 }
@@ -174,7 +176,6 @@ bool Loop::notice_pause() {
 void Loop::beat() {
   const LocalTime now = boot_time();
   last_beat_ = now;
-  pause_noticed_ = false;
   beat_.set(now + kBeat, [this, due = now + kBeat] {
     delay_.add(boot_time() - due);
     beat();

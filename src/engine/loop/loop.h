@@ -110,7 +110,7 @@ class Loop final : public drivers::Clock, public drivers::Readiness {
   LocalTime last_beat_;
   LoopDelay delay_;
   std::function<void()> on_pause_;
-  bool pause_noticed_ = false;
+  LocalTime noticed_;  // when on_pause_ was called last: another pause may follow before the next beat
   Timer beat_;
 };
 

@@ -67,6 +67,22 @@ TEST(Loop, APauseIsToldBeforeWhatBecameReadyInItIsServed) {
   EXPECT_TRUE(order == "prt" || order == "ptr") << order;
 }
 
+TEST(Loop, APauseIsToldAlsoWhenItFollowsAnotherBeforeTheNextBeat) {
+  Loop loop;
+  std::string order;
+  loop.on_pause([&] { order += 'p'; });
+  Loop::Timer first(loop), second(loop), third(loop);
+  const auto stand_still = [&](char who) {
+    order += who;
+    std::this_thread::sleep_for(Loop::kPause + 50ms);
+  };
+  first.set_after(1ms, [&] { stand_still('a'); });
+  second.set_after(2ms, [&] { stand_still('b'); });
+  third.set_after(3ms, [&] { order += 'c'; });
+  EXPECT_TRUE(loop.run_until([&] { return order.ends_with('c'); }, kPatience));
+  EXPECT_EQ(order, "apbpc");
+}
+
 TEST(Loop, ACancelledTimerDoesNotFire) {
   Loop loop;
   bool fired = false, later = false;
