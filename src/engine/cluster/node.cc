@@ -177,8 +177,10 @@ void Node::take_input(const core::Input& input) {
     if (!out_ || also_outside) std::visit([&](auto& what) { apply(what); }, effect);
   }
   answer_for_lost_view();
-  if (const auto due = replica_->next_due())
-    due_.set_after(std::max(Duration{0}, *due - parts_.loop.now()), [this] { wake(); });
+  // What is due already is looked at with the next beat: where it cannot be done now, waking would not end.
+  const auto due = replica_->next_due();
+  const LocalTime now = parts_.loop.now();
+  if (due && *due > now) due_.set_after(*due - now, [this] { wake(); });
 }
 
 std::optional<std::string> Node::runs_against_its_right(LocalTime now) const {

@@ -74,9 +74,9 @@ class Node {
   // and when nobody can be waiting any more.
   void submit(core::Request request, std::function<void(core::Answer)> answer);
 
-  // Nothing runs here, as probed, and nothing is started or stopped.
   // The operator has put the cluster out of action for a while.
   bool disarmed() const { return replica_->disarmed(parts_.loop.now()); }
+  // Nothing runs here, as probed, and nothing is started or stopped.
   bool idle() const { return replica_->holds().empty() && executor_.idle(); }
   // Why the watchdog must not be fed: something runs here, or may, that must not any more. Unset: it may be.
   std::optional<std::string> runs_against_its_right(LocalTime now) const;
