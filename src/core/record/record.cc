@@ -479,7 +479,7 @@ struct Recorder {
       arm("by " + request.operator_name);
       return answer(request, true, "armed again");
     }
-    if (needs_lease(*state.spec))
+    if (needs_lease(*state.spec) || (state.pending_spec && needs_lease(*state.pending_spec->spec)))
       return answer(
           request, false,
           "a cluster without a fencer cannot be disarmed: its nodes rely on each other's leases (drain "

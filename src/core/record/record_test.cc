@@ -185,6 +185,20 @@ TEST(Disarm, IsRefusedWhereALeaseStandsForAFence) {
   EXPECT_FALSE(cluster.state().disarmed);
 }
 
+TEST(Disarm, AndAConfigurationWithoutAFencerExcludeEachOther) {
+  for (const bool apply_first : {true, false}) {
+    Reporting cluster;
+    Spec without = cluster.spec;
+    cluster.has_fencer();
+    const Request apply{1, "root", ConfigApply{std::make_shared<const Spec>(without)}};
+    const Request disarm{2, "root", ClusterDisarm{1min, "a new switch"}};
+    cluster.says(node(1), apply_first ? apply : disarm);
+    cluster.says(node(1), apply_first ? disarm : apply);
+    EXPECT_NE(cluster.state().pending_spec.has_value(), cluster.state().disarmed.has_value());
+    EXPECT_EQ(cluster.state().pending_spec.has_value(), apply_first);
+  }
+}
+
 TEST(Durable, KeepsTheClusterDisarmedOverAColdStart) {
   Reporting cluster;
   cluster.passes(100s);
