@@ -3,7 +3,6 @@
 #pragma once
 
 #include <map>
-#include <set>
 #include <string>
 
 #include "base/result.h"
@@ -16,15 +15,15 @@ class AgentCheck {
  public:
   // `registry` must not outlive this.
   void add_to(params::Registry& registry);
-  // Agents that are not installed here, or do not say what they know.
-  const std::set<std::string>& not_asked() const { return not_asked_; }
+  // Agents whose options were not checked, and why: they are not installed here, or not to be run.
+  const std::map<std::string, std::string>& not_asked() const { return not_asked_; }
 
  private:
   std::optional<Error> problem_of(const Params& values);
   const drivers::AgentMetadata* metadata_of(const std::string& agent);
 
   std::map<std::string, drivers::AgentMetadata> known_;
-  std::set<std::string> not_asked_;
+  std::map<std::string, std::string> not_asked_;
 };
 
 }  // namespace komainu::cli

@@ -249,6 +249,9 @@ TEST(Commands, AsksFenceAgentsForTheOptionsTheyKnow) {
   EXPECT_THAT(typo.err, AllOf(HasSubstr("has \"ipp\", which fence_box does not know"),
                               HasSubstr("did you mean \"ip\"?")));
   EXPECT_EQ(with("agent = \"" + agent + "\", options = [\"ip=192.0.2.7\"]").exit, Exit::kDone);
+  std::filesystem::permissions(agent, std::filesystem::perms::all);
+  EXPECT_THAT(with("agent = \"" + agent + "\", options = [\"ipp=1\"]").err,
+              HasSubstr("fence_box can be changed by others than root and is not run"));
   const Said elsewhere = with("agent = \"fence_that_is_not_here\"");
   EXPECT_EQ(elsewhere.exit, Exit::kDone) << elsewhere.err;
   EXPECT_THAT(elsewhere.err, HasSubstr("fence_that_is_not_here is not installed here"));

@@ -40,9 +40,8 @@ config::Parsed parse_here(const Session& session, const std::string& text,
   agents.add_to(registry);
   config::Parsed parsed = config::parse(text, registry, current);
   if (!session.json)
-    for (const std::string& agent : agents.not_asked())
-      session.err << fmt::format("note: {} is not installed here: its options are not checked\n",
-                                 printable(agent));
+    for (const auto& [agent, why] : agents.not_asked())
+      session.err << fmt::format("note: {} {}: its options are not checked\n", printable(agent), why);
   return parsed;
 }
 

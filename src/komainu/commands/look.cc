@@ -84,7 +84,7 @@ Exit watch_status(const Session& session) {
         trouble.kind == api::Trouble::Kind::kNotReachable || trouble.kind == api::Trouble::Kind::kTimedOut;
     if (drawn == 0 || !gone) return fail(session, trouble);
     if (drawn > before) session.err << "komainud does not answer any more: waiting for it" << std::endl;
-    std::this_thread::sleep_for(kTryAgain);
+    std::this_thread::sleep_for(kTryAgain);  // nothing tells that it listens again but that it answers
   }
 }
 
