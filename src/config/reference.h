@@ -14,9 +14,8 @@ namespace komainu::config {
 // there is no such topic.
 std::string reference(const params::Registry& registry, std::string_view topic = {});
 
-// The topic that a person means: a name as it is, its singular or plural ("monitors", "brake"), its last or
-// only part
-// ("resource" of "group.resource", "fencing"), or a beginning that is that of no other.
+// The topic that a person means: a name as it is, its singular or plural ("monitors", "brake"), one of its
+// parts ("resource" of "group.resource"), or a beginning that is that of no other.
 Result<std::string> reference_topic(const params::Registry& registry, std::string_view typed);
 
 // {"sections": [{"name", "text", "keys": [{"name", "type", "list", "required", "default", "min", "max",

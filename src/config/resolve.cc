@@ -329,7 +329,8 @@ void Resolver::add_monitors() {
   for (core::Monitor& monitor : monitors_of_the_cluster()) {
     const auto it = before.find(monitor.name);
     monitor.id = it == before.end() ? free.next() : it->second;
-    seen.emplace(monitor.name, draft_.quorum.at.header);
+    const bool of_fencing = monitor.role == core::MonitorRole::kFencing;
+    seen.emplace(monitor.name, of_fencing ? draft_.fencing.front().header : draft_.quorum.at.header);
     spec_.monitors.emplace(monitor.id, std::move(monitor));
   }
   for (const MonitorDraft& draft : draft_.monitors) {
