@@ -125,6 +125,12 @@ std::string time_text(WallTime when) {
                      us / 3'600'000'000, us / 60'000'000 % 60, us / 1'000'000 % 60, us % 1'000'000);
 }
 
+std::optional<DisarmedView> disarmed_view(const core::State& state) {
+  if (!state.disarmed) return std::nullopt;
+  const core::Disarmed& disarmed = *state.disarmed;
+  return DisarmedView{disarmed.by, disarmed.why, disarmed.until - state.clock};
+}
+
 }  // namespace
 
 std::string_view version() {
@@ -285,14 +291,6 @@ EventView event_view(const core::Spec& spec, const StampedEvent& stamped) {
   if (event.monitor) view.monitor = name_of(spec, *event.monitor);
   return view;
 }
-
-namespace {
-std::optional<DisarmedView> disarmed_view(const core::State& state) {
-  if (!state.disarmed) return std::nullopt;
-  const core::Disarmed& disarmed = *state.disarmed;
-  return DisarmedView{disarmed.by, disarmed.why, disarmed.until - state.clock};
-}
-}  // namespace
 
 Status status(const core::State& state, const Position& position) {
   const core::Spec& spec = *state.spec;
