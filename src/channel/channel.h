@@ -12,6 +12,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <string>
 #include <variant>
@@ -53,7 +54,7 @@ struct Misbehaved {
   std::uint64_t times = 0;
 };
 
-// What became of cancel_wait_for_all().
+// What became of cancel_wait_for_all() or reload().
 struct Done {
   Result<void> result;
 };
@@ -70,18 +71,20 @@ enum class QuorumDevice : std::uint8_t {
   kAbsent,       // … does not run
 };
 
-// How long the running Corosync waits for its token: what corosync.conf said when it last read it. Told once
-// it is known, and when it changes.
-struct RunningToken {
-  Duration token;
-  bool operator==(const RunningToken&) const = default;
+// By what the running Corosync goes: what corosync.conf said when it last read it. Told once it is known, and
+// when it changes.
+struct RunningSettings {
+  Duration token{0};
+  std::map<NodeId, std::vector<std::string>> links;  // addresses
+  std::uint32_t expected_votes = 0;                  // of which the majority is its quorum
+  bool operator==(const RunningSettings&) const = default;
 };
 
 // core::RingChange comes again for every change of the ring or of the group. core::LinkChange: a link is
 // believed to be up until one is told to be down; when all links to a peer are down the ring tells it
 // instead.
 using Event = std::variant<core::RingChange, core::QuorumVerdict, Lost, Delivered, core::LinkChange,
-                           QuorumDevice, RunningToken, Misbehaved, Done, Stopped>;
+                           QuorumDevice, RunningSettings, Misbehaved, Done, Stopped>;
 
 struct Health {
   LocalTime alive;      // when the channel's thread last waited for work: older than kHeartbeat, it hangs
@@ -120,6 +123,8 @@ class Channel {
   virtual void rejoin(std::string reason) = 0;
   // Lets this part of the cluster be quorate although not all nodes have been seen (votequorum(5)).
   virtual void cancel_wait_for_all() = 0;
+  // Makes Corosync read its files again, on all nodes of the ring at once.
+  virtual void reload() = 0;
   // Leaves the group, for good. What was not sent is not sent.
   virtual void stop() = 0;
 

@@ -65,8 +65,9 @@ struct GiveUp {
   std::string reason;
 };
 struct CancelWaitForAll {};
+struct Reload {};
 struct Stop {};
-using Command = std::variant<SendCommand, GiveUp, CancelWaitForAll, Stop>;
+using Command = std::variant<SendCommand, GiveUp, CancelWaitForAll, Reload, Stop>;
 
 // What both threads touch.
 struct Shared {
@@ -137,6 +138,8 @@ class Worker : private Session::Listener {
         losses_.reset();
       } else if (std::holds_alternative<CancelWaitForAll>(command)) {
         shared_->events.push_always(Done{cancel_wait_for_all()});
+      } else if (std::holds_alternative<Reload>(command)) {
+        shared_->events.push_always(Done{reload()});
       } else {
         stopping_ = true;
       }
@@ -146,6 +149,14 @@ class Worker : private Session::Listener {
   Result<void> cancel_wait_for_all() {
     if (!session_) return failure("Corosync is not connected", "See: systemctl status corosync");
     return channel::cancel_wait_for_all();
+  }
+
+  Result<void> reload() {
+    if (!session_) return failure("Corosync is not connected", "See: systemctl status corosync");
+    if (ring_is_forming())
+      return failure("Corosync is not told to read its files while a ring forms", "It is tried again.");
+    next_look_ = now_;
+    return session_->reload();
   }
 
   void forget_unsent(std::size_t bytes) {
@@ -356,12 +367,12 @@ class Worker : private Session::Listener {
       return;
     }
     if (device_.look(*device)) push(*device, 0);
-    auto token = session_->running_token();
-    if (!token) {
-      failure_ = token.error();
+    auto settings = session_->running_settings();
+    if (!settings) {
+      failure_ = settings.error();
       return;
     }
-    if (*token && token_ != **token) push(*(token_ = *token), 0);
+    if (*settings && settings_ != **settings) push(*(settings_ = *settings), 0);
     for (NodeId peer : membership_.ring_nodes()) {
       if (peer == self_) continue;
       auto status = session_->links_to(peer);
@@ -416,7 +427,7 @@ class Worker : private Session::Listener {
   std::map<Sender, Complaint> complaints_;
   LinkWatch links_;
   QuorumDeviceWatch device_;
-  std::optional<RunningToken> token_;  // as last told
+  std::optional<RunningSettings> settings_;  // as last told
   LocalTime next_look_;
   core::RingId forming_;  // the latest ring that Corosync has begun to synchronise
   core::RingId judged_;   // the latest ring whose quorum was told
@@ -473,6 +484,7 @@ class Corosync : public Channel {
   }
   void rejoin(std::string reason) override { shared_->commands.push_always(GiveUp{std::move(reason)}); }
   void cancel_wait_for_all() override { shared_->commands.push_always(CancelWaitForAll{}); }
+  void reload() override { shared_->commands.push_always(Reload{}); }
   void stop() override { shared_->commands.push_always(Stop{}); }
 
   Health health() const override {

@@ -6,6 +6,7 @@
 #include <poll.h>
 #include <sys/uio.h>
 
+#include <cstdlib>
 #include <cstring>
 
 #include "channel/fragment.h"
@@ -230,12 +231,66 @@ Result<QuorumDevice> Session::quorum_device() {
                                                                 : QuorumDevice::kGivesNoVote;
 }
 
-Result<std::optional<RunningToken>> Session::running_token() {
+namespace {
+// While Corosync reads its files, its map holds some of the old and some of the new.
+bool is_reading(cmap_handle_t map) {
+  std::uint8_t reading = 0;
+  return cmap_get_uint8(map, "config.reload_in_progress", &reading) == CS_OK && reading != 0;
+}
+
+std::vector<std::string> keys_below(cmap_handle_t map, const char* prefix) {
+  std::vector<std::string> keys;
+  cmap_iter_handle_t iterator = 0;
+  if (cmap_iter_init(map, prefix, &iterator) != CS_OK) return keys;
+  char key[CMAP_KEYNAME_MAXLEN + 1] = {};
+  std::size_t size = 0;
+  cmap_value_types_t type{};
+  while (cmap_iter_next(map, iterator, key, &size, &type) == CS_OK) keys.emplace_back(key);
+  cmap_iter_finalize(map, iterator);
+  return keys;
+}
+}  // namespace
+
+// nodelist.node.POSITION.nodeid, nodelist.node.POSITION.ringLINK_addr (cmap_keys(7))
+std::map<NodeId, std::vector<std::string>> Session::running_links() {
+  constexpr std::string_view kId = ".nodeid";
+  std::map<NodeId, std::vector<std::string>> links;
+  for (const std::string& key : keys_below(*map_, "nodelist.node.")) {
+    if (!key.ends_with(kId)) continue;
+    std::uint32_t id = 0;
+    if (cmap_get_uint32(*map_, key.c_str(), &id) != CS_OK || id == 0) continue;
+    std::vector<std::string>& addresses = links[node_of(id)];
+    const std::string node = key.substr(0, key.size() - kId.size());
+    for (int link = 0; link < CFG_MAX_LINKS; ++link) {
+      char* address = nullptr;
+      if (cmap_get_string(*map_, fmt::format("{}.ring{}_addr", node, link).c_str(), &address) != CS_OK) break;
+      addresses.emplace_back(address);
+      std::free(address);
+    }
+  }
+  return links;
+}
+
+Result<std::optional<RunningSettings>> Session::running_settings() {
+  if (is_reading(*map_)) return std::nullopt;
   std::uint32_t milliseconds = 0;
-  const cs_error_t code = cmap_get_uint32(*map_, "runtime.config.totem.token", &milliseconds);
+  cs_error_t code = cmap_get_uint32(*map_, "runtime.config.totem.token", &milliseconds);
   if (code == CS_ERR_TRY_AGAIN || code == CS_ERR_NOT_EXIST) return std::nullopt;
   if (code != CS_OK) return refused("ask Corosync for its token", code);
-  return RunningToken{std::chrono::milliseconds(milliseconds)};
+  std::uint32_t self = 0;
+  if (code = cpg_local_get(*cpg_, &self); code != CS_OK)
+    return refused("ask Corosync for this node's id", code);
+  votequorum_info votes{};
+  if (code = votequorum_getinfo(*votes_, self, &votes); code != CS_OK)
+    return refused("ask Corosync for its votes", code);
+  return RunningSettings{std::chrono::milliseconds(milliseconds), running_links(), votes.node_expected_votes};
+}
+
+Result<void> Session::reload() {
+  if (const cs_error_t code = corosync_cfg_reload_config(*cfg_); code != CS_OK)
+    return failure(fmt::format("Corosync does not read its files again: {}", cs_strerror(code)),
+                   "See: journalctl -u corosync");
+  return {};
 }
 
 Result<void> cancel_wait_for_all() {

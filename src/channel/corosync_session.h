@@ -9,11 +9,13 @@
 #include <corosync/votequorum.h>
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/result.h"
 #include "channel/channel.h"
@@ -59,10 +61,13 @@ class Session {
   Result<std::optional<LinkStatus>> links_to(NodeId peer);
   Result<QuorumDevice> quorum_device();
   // Nothing: not now, ask again.
-  Result<std::optional<RunningToken>> running_token();
+  Result<std::optional<RunningSettings>> running_settings();
+  // An error does not mean that the connection is of no use.
+  Result<void> reload();
 
  private:
   Session() = default;
+  std::map<NodeId, std::vector<std::string>> running_links();
   Result<void> initialize(NodeId self, Listener& listener);
 
   std::optional<cpg_handle_t> cpg_;

@@ -99,7 +99,7 @@ class Member {
   }
   void on(core::LinkChange& change) { links_.push_back(change); }
   void on(QuorumDevice&) {}
-  void on(RunningToken& running) { tokens_.push_back(running.token); }
+  void on(RunningSettings& running) { tokens_.push_back(running.token); }
   void on(Misbehaved& what) { misbehaved_.push_back(what); }
   void on(Done& what) { done_.push_back(what); }
   void on(Stopped&) { stopped_ = true; }

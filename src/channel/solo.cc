@@ -46,6 +46,7 @@ class Solo : public Channel {
     join();
   }
   void cancel_wait_for_all() override { events_.push_always(Done{}); }
+  void reload() override { events_.push_always(Done{}); }
   void stop() override { events_.push_always(Stopped{}); }
 
   Health health() const override {

@@ -191,7 +191,7 @@ struct Request {
 };
 
 using Fact = std::variant<GroupReport, ResourceFailed, MonitorResult, FenceResult, LinkChange, Leaving, Tick,
-                          Request, ConfigRefuse, Watchdog>;
+                          Request, ConfigRefuse, Watchdog, CorosyncState>;
 
 // ---- proposals: each names what it was made for, so that a late one is refused
 

@@ -65,7 +65,8 @@ std::optional<LevelKey> level_of(const Fact& fact) {
     return LevelKey{fact.index(), monitor->monitor.value, monitor->place.value};
   if (auto* link = std::get_if<LinkChange>(&fact))
     return LevelKey{fact.index(), link->peer.value, link->link};
-  if (std::holds_alternative<Leaving>(fact) || std::holds_alternative<Watchdog>(fact))
+  if (std::holds_alternative<Leaving>(fact) || std::holds_alternative<Watchdog>(fact) ||
+      std::holds_alternative<CorosyncState>(fact))
     return LevelKey{fact.index(), 0, 0};
   return std::nullopt;
 }
@@ -705,6 +706,16 @@ struct Replica::Impl {
     }
     const SpecPtr before = state.spec;
     install_spec(state, pending.spec);
+    const bool votes_change = before->node_ids() != spec().node_ids();
+    for (auto& [id, node] : state.nodes) {
+      if (!before->node(id)) {
+        // Nobody has ever heard of it, and who adds it knows that it runs nothing.
+        node.standing = Standing::kSettled;
+      } else if (node.corosync.counts.empty() && before->nodes.size() > 1 && votes_change) {
+        // It has not said yet whose votes its Corosync counts: those of before, until it does.
+        node.corosync.counts = before->node_ids();
+      }
+    }
     dirty.all();
     std::erase_if(held, [&](const auto& entry) { return !state.groups.contains(entry.first); });
     std::erase_if(gone_since, [&](const auto& entry) { return !state.nodes.contains(entry.first); });

@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "core/corosync.h"
 #include "core/testing.h"
 
 namespace komainu::core {
@@ -522,6 +523,93 @@ TEST(Replica, ForgetsARemovedNodeWithItsLease) {
   ASSERT_FALSE(ring.at(n1).state().nodes.contains(n3));
   ring.wait(1s);
   EXPECT_EQ(ring.at(n1).phase(), Phase::kEstablished);
+}
+
+// It need not be fenced before anything is started: who adds it knows that it runs nothing.
+TEST(Replica, TakesANodeThatIsAddedForStopped) {
+  Cluster cluster(2);
+  cluster.has_fencer();
+  const GroupId web = cluster.group("web").id;
+  Ring ring(cluster.spec);
+  ring.form({n1, n2}, 4);
+  Spec more = cluster.spec;
+  more.nodes[n3] = Node{n3, "node3", {"10.0.0.3"}};
+  ring.report(n1, Request{1, "root", ConfigApply{std::make_shared<const Spec>(more)}});
+  EXPECT_EQ(ring.at(n1).state().nodes.at(n3).standing, Standing::kSettled);
+  ring.report(n1, GroupReport{web, Spec::place_of(n1)});
+  ring.report(n2, GroupReport{web, Spec::place_of(n2)});
+  EXPECT_TRUE(ring.at(n1).state().may_run(web).empty());
+}
+
+// It had not said by which it runs when the nodes changed.
+TEST(Replica, TakesCorosyncToCountTheVotesOfBeforeUntilItIsSeenToFollow) {
+  Cluster cluster(3);
+  cluster.has_fencer();
+  Ring ring(cluster.spec);
+  ring.form({n1, n2, n3}, 4);
+  Spec more = cluster.spec;
+  const NodeId n4{n3.value + 1};
+  more.nodes[n4] = Node{n4, "node4", {"10.0.0.4"}};
+  ring.report(n1, Request{1, "root", ConfigApply{std::make_shared<const Spec>(more)}});
+  ASSERT_TRUE(ring.answers.at(0).accepted) << ring.answers.at(0).text;
+  EXPECT_EQ(ring.at(n1).state().nodes.at(n3).corosync.counts, cluster.spec.node_ids());
+  const std::uint64_t version = ring.at(n1).state().spec->version;
+  ring.report(n1, CorosyncState{version, version, more.node_ids()});
+  EXPECT_EQ(ring.at(n1).state().nodes.at(n1).corosync.counts, more.node_ids());
+  EXPECT_EQ(corosync_behind(ring.at(n1).state()), (NodeSet{n2, n3}));
+}
+
+TEST(Replica, ChangesNodesAgainOnlyOnceCorosyncHasFollowed) {
+  Cluster cluster(2);
+  Ring ring(cluster.spec);
+  ring.form({n1, n2}, 4);
+  const std::uint64_t version = cluster.spec.version;
+  ring.report(n2, CorosyncState{version, version, {n1, n2}});
+  Spec moved = cluster.spec;
+  moved.nodes[n1].links.push_back("10.0.7.1");
+  moved.nodes[n2].links.push_back("10.0.7.2");
+  ring.report(n1, Request{1, "root", ConfigApply{std::make_shared<const Spec>(moved)}});
+  ring.report(n2, CorosyncState{version + 1, version, {n1, n2}});
+  moved.nodes[n1].links.push_back("10.0.8.1");
+  moved.nodes[n2].links.push_back("10.0.8.2");
+  ring.report(n1, Request{2, "root", ConfigApply{std::make_shared<const Spec>(moved)}});
+  ring.report(n2, CorosyncState{version + 1, version + 1, {n1, n2}});
+  ring.report(n1, Request{3, "root", ConfigApply{std::make_shared<const Spec>(moved)}});
+  ASSERT_EQ(ring.answers.size(), 3u);
+  EXPECT_TRUE(ring.answers[0].accepted) << ring.answers[0].text;
+  EXPECT_FALSE(ring.answers[1].accepted);
+  EXPECT_NE(ring.answers[1].text.find("not yet on node2"), std::string::npos) << ring.answers[1].text;
+  EXPECT_TRUE(ring.answers[2].accepted) << ring.answers[2].text;
+}
+
+TEST(Replica, MovesNoLinkThatIsInUse) {
+  Cluster cluster(2);
+  Ring ring(cluster.spec);
+  ring.form({n1, n2}, 4);
+  cluster.spec.nodes[n2].links = {"10.0.7.2"};
+  ring.report(n1, Request{1, "root", ConfigApply{std::make_shared<const Spec>(cluster.spec)}});
+  ASSERT_EQ(ring.answers.size(), 1u);
+  EXPECT_FALSE(ring.answers[0].accepted);
+  EXPECT_NE(ring.answers[0].text.find("link 0 of node2 would change its address from 10.0.0.2 to 10.0.7.2"),
+            std::string::npos)
+      << ring.answers[0].text;
+}
+
+TEST(Replica, RemovesNoNodeWhoseCorosyncIsInTheRing) {
+  Cluster cluster(3);
+  cluster.has_fencer();
+  Ring ring(cluster.spec);
+  ring.form({n1, n2, n3}, 4);
+  ring.report(n3, Leaving{});
+  ring.loses_daemon(n3);
+  Spec without = cluster.spec;
+  without.nodes.erase(n3);
+  ring.report(n1, Request{1, "root", ConfigApply{std::make_shared<const Spec>(without)}});
+  ring.form({n1, n2}, 8);
+  ring.report(n1, Request{2, "root", ConfigApply{std::make_shared<const Spec>(without)}});
+  ASSERT_EQ(ring.answers.size(), 2u);
+  EXPECT_NE(ring.answers[0].text.find("stop Corosync on node3"), std::string::npos) << ring.answers[0].text;
+  EXPECT_TRUE(ring.answers[1].accepted) << ring.answers[1].text;
 }
 
 TEST(Replica, TakesNobodysWordThatANodeIsOffWhoseCorosyncIsInTheRing) {

@@ -146,6 +146,15 @@ struct FenceOrder {
   }
 };
 
+// How far a node's Corosync has followed the configuration, as its daemon says.
+struct CorosyncState {
+  std::uint64_t written = 0;  // corosync.conf is that of this version of the configuration
+  std::uint64_t runs = 0;     // … and Corosync runs by this one, as read back
+  NodeSet counts;             // the nodes whose votes it counts; empty: not known
+  bool operator==(const CorosyncState&) const = default;
+  auto fields() const { return std::tie(written, runs, counts); }
+};
+
 struct NodeState {
   std::uint64_t version =
       0;  // rises at every join, loss, suspension, resumption, end of a fence, change of duty
@@ -162,11 +171,12 @@ struct NodeState {
   FailCount losses;                     // lost or suspended; one is forgotten each `brakes.window`
   std::map<NodeId, std::uint64_t> links_down;  // as this node sees its links: peer → bits of dead links
   std::optional<Duration> watchdog;            // of this incarnation, armed: its timeout as read back
+  CorosyncState corosync;                      // outlives the daemon: the files do
   Cause cause;  // of its loss, suspension, leave or change of duty, whichever came last
   bool operator==(const NodeState&) const = default;
   auto fields() const {
     return std::tie(version, standing, incarnation, suspended, leaving, ring_member, since, duty, fences,
-                    fence_failures, last_seen, losses, links_down, watchdog, cause);
+                    fence_failures, last_seen, losses, links_down, watchdog, corosync, cause);
   }
 };
 

@@ -209,21 +209,24 @@ class Daemon {
   }
 
   engine::NodeParts parts(const drivers::Services& services, std::optional<engine::Flow> last_flow) {
-    return {.loop = loop_,
-            .channel = *channel_,
-            .services = services,
-            .write_store = [this](const core::Durable& durable,
-                                  const std::function<void(bool)>& done) { store(durable, done); },
-            .keep = [this](std::string record) { keep(std::move(record)); },
-            .publish_config =
-                [this](const core::Spec& spec) {
-                  publish(spec);
-                  watchdog_->want(node_->disarmed() ? Duration{0} : spec.timing.watchdog);
-                },
-            .tell = [this](const core::Event& event) { tell(event); },
-            .last_flow = last_flow,
-            .flowed = [this](const engine::Flow& flow) { stamp_.flowed(flow); },
-            .prepare = [this](const core::Spec& spec) { return watchdog_->prepare(spec.timing.watchdog); }};
+    return {
+        .loop = loop_,
+        .channel = *channel_,
+        .services = services,
+        .write_store = [this](const core::Durable& durable,
+                              const std::function<void(bool)>& done) { store(durable, done); },
+        .keep = [this](std::string record) { keep(std::move(record)); },
+        .publish_config =
+            [this](const core::Spec& spec) {
+              publish(spec);
+              watchdog_->want(node_->disarmed() ? Duration{0} : spec.timing.watchdog);
+            },
+        .tell = [this](const core::Event& event) { tell(event); },
+        .write_corosync = [this](const core::Spec& spec,
+                                 std::function<void(bool)> done) { write_corosync(spec, std::move(done)); },
+        .last_flow = last_flow,
+        .flowed = [this](const engine::Flow& flow) { stamp_.flowed(flow); },
+        .prepare = [this](const core::Spec& spec) { return watchdog_->prepare(spec.timing.watchdog); }};
   }
 
   // That it is fed from here proves that the loop lives; what else must hold is asked of the node.
@@ -280,19 +283,28 @@ class Daemon {
     records_dropped_ += !queued;
   }
 
-  // The administrator's files follow the active configuration, on every node.
+  // The administrator's file follows the active configuration, on every node.
   void publish(const core::Spec& spec) {
-    auto write = [path = options_.config, source = spec.source, conf_path = options_.corosync_conf,
-                  conf = spec.nodes.size() > 1 ? config::corosync_conf(spec) : ""]() -> Result<void> {
-      if (Result<void> written = engine::write_atomically(path, source, 0640); !written) return written;
-      if (conf.empty()) return {};
-      const auto before = engine::read_whole(conf_path, kMaxConfig);
-      if (before && *before == conf) return {};
-      return engine::write_atomically(conf_path, conf, 0644);
+    auto write = [path = options_.config, source = spec.source] {
+      return engine::write_atomically(path, source, 0640);
     };
     writer_.put(options_.config, std::move(write), [this](const Result<void>& result) {
       if (!result) journal_.warning(result.error().what);
     });
+  }
+
+  // What somebody wrote below ours stays while ours does.
+  void write_corosync(const core::Spec& spec, std::function<void(bool)> done) {
+    auto write = [path = options_.corosync_conf, conf = config::corosync_conf(spec)]() -> Result<void> {
+      const auto before = engine::read_whole(path, kMaxConfig);
+      if (before && *before && (*before)->starts_with(conf)) return {};
+      return engine::write_atomically(path, conf, 0644);
+    };
+    writer_.put(options_.corosync_conf, std::move(write),
+                [this, done = std::move(done)](const Result<void>& result) {
+                  if (!result) journal_.warning(result.error().what);
+                  done(result.has_value());
+                });
   }
 
   void tell(const core::Event& event) {

@@ -149,10 +149,12 @@ inline constexpr auto kLayout<core::FenceOrder> =
     fields(FIELD(id), FIELD(executor), FIELD(executor_incarnation), FIELD(target_incarnation), FIELD(level),
            FIELD(cause));
 template <>
-inline constexpr auto kLayout<core::NodeState> =
-    fields(FIELD(version), FIELD(standing), FIELD(incarnation), FIELD(suspended), FIELD(leaving),
-           FIELD(ring_member), FIELD(since), FIELD(duty), FIELD(fences), FIELD(fence_failures),
-           FIELD(last_seen), FIELD(losses), FIELD(links_down), FIELD(watchdog), FIELD(cause));
+inline constexpr auto kLayout<core::CorosyncState> = fields(FIELD(written), FIELD(runs), FIELD(counts));
+template <>
+inline constexpr auto kLayout<core::NodeState> = fields(
+    FIELD(version), FIELD(standing), FIELD(incarnation), FIELD(suspended), FIELD(leaving), FIELD(ring_member),
+    FIELD(since), FIELD(duty), FIELD(fences), FIELD(fence_failures), FIELD(last_seen), FIELD(losses),
+    FIELD(links_down), FIELD(watchdog), FIELD(corosync), FIELD(cause));
 template <>
 inline constexpr auto kLayout<core::MonitorState> =
     fields(FIELD(at), FIELD(since), FIELD(evidence), FIELD(suspended), FIELD(was_healthy), FIELD(flaps));
@@ -236,10 +238,10 @@ inline constexpr auto kLayout<decltype(core::Request::what)> =
 template <>
 inline constexpr auto kLayout<core::Request> = fields(FIELD(number), FIELD(operator_name), FIELD(what));
 template <>
-inline constexpr auto kLayout<core::Fact> =
-    one_of(CHOSEN(what), ALTERNATIVE(group_report), ALTERNATIVE(resource_failed), ALTERNATIVE(monitor_result),
-           ALTERNATIVE(fence_result), ALTERNATIVE(link_change), ALTERNATIVE(leaving), ALTERNATIVE(tick),
-           ALTERNATIVE(request), ALTERNATIVE(config_refuse), ALTERNATIVE(watchdog));
+inline constexpr auto kLayout<core::Fact> = one_of(
+    CHOSEN(what), ALTERNATIVE(group_report), ALTERNATIVE(resource_failed), ALTERNATIVE(monitor_result),
+    ALTERNATIVE(fence_result), ALTERNATIVE(link_change), ALTERNATIVE(leaving), ALTERNATIVE(tick),
+    ALTERNATIVE(request), ALTERNATIVE(config_refuse), ALTERNATIVE(watchdog), ALTERNATIVE(corosync_state));
 template <>
 inline constexpr auto kLayout<core::StartGroup> =
     fields(FIELD(group), FIELD(place), FIELD(group_version), FIELD(incarnation), FIELD(spec_version));

@@ -6,6 +6,7 @@
 
 #include "base/digest.h"
 #include "base/duration_text.h"
+#include "core/corosync.h"
 #include "core/record/events.h"
 #include "core/rules.h"
 
@@ -274,6 +275,16 @@ struct Recorder {
                context.from, guarded ? what : what + ": no group starts there");
   }
 
+  void operator()(const CorosyncState& corosync) {
+    const bool awaited = !corosync_behind(state).empty();
+    state.nodes.at(context.from).corosync = corosync;
+    if (awaited && corosync_behind(state).empty())
+      effects.emplace_back(Event{Severity::kInfo, EventKind::kConfig, context.cause, std::nullopt,
+                                 std::nullopt, std::nullopt,
+                                 "Corosync runs by configuration " + std::to_string(state.spec->version) +
+                                     " on all nodes that are here"});
+  }
+
   void operator()(const Tick& tick) {
     if (tick.number <= state.ticks) return;
     state.ticks = tick.number;
@@ -527,15 +538,45 @@ void record(State& state, const Fact& fact, const Context& context, Effects& eff
 }
 
 namespace {
-// Corosync learns of other votes later, by the operator's hand. Until then the fewest acknowledgements that
-// keep all others below the new configuration's quorum have to keep them below the one that Corosync counts
-// with.
+// Corosync learns of other votes later, when all nodes have its files. Until then the fewest acknowledgements
+// that keep all others below the new configuration's quorum have to keep them below the one that Corosync
+// counts with.
 bool are_votes_sound(const Spec& now, const Spec& next) {
   const auto votes = [](const Spec& spec) {
     return static_cast<std::uint32_t>(spec.nodes.size()) + spec.arbiter_votes();
   };
   const std::uint32_t fewest = votes(next) - next.quorum_votes() + 1;
   return votes(now) < fewest + now.quorum_votes();
+}
+
+std::string names_of(const State& state, NodeSet nodes) {
+  std::string names;
+  for (NodeId id : nodes) names += (names.empty() ? "" : ", ") + name_of(state, id);
+  return names;
+}
+
+bool changes_corosyncs_nodes(const Spec& now, const Spec& next) {
+  return now.arbiter_votes() != next.arbiter_votes() ||
+         !std::ranges::equal(now.nodes, next.nodes, [](const auto& a, const auto& b) {
+           return a.first == b.first && a.second.name == b.second.name && a.second.links == b.second.links;
+         });
+}
+
+// Corosync refuses it ("it must be deleted and recreated", 3.1.7), and would keep everything else as it was.
+std::string link_that_moves(const Spec& now, const Spec& next) {
+  for (const auto& [id, node] : now.nodes) {
+    const Node* then = next.node(id);
+    for (std::size_t link = 0; then && link < std::min(node.links.size(), then->links.size()); ++link) {
+      if (node.links[link] == then->links[link]) continue;
+      const std::string number = std::to_string(link);
+      return "link " + number + " of " + node.name + " would change its address from " + node.links[link] +
+             " to " + then->links[link] +
+             ", which Corosync does not while it runs: apply a configuration without the last links of all "
+             "nodes from link " +
+             number + " on, and then one with the new addresses";
+    }
+  }
+  return {};
 }
 }  // namespace
 
@@ -551,6 +592,16 @@ std::string cannot_apply(const State& state, const Spec& next) {
            "nodes, "
            "change the file on each, and start them again";
   }
+  if (changes_corosyncs_nodes(*state.spec, next)) {
+    // One step at a time, or a node that missed the last one could find others that missed this one.
+    const NodeSet behind = corosync_behind(state);
+    const NodeSet awaited = corosync_awaits(state);
+    if (!behind.empty())
+      return "nodes, their links and the arbiter change again once Corosync runs by configuration " +
+             std::to_string(state.spec->version) + " everywhere: not yet on " + names_of(state, behind) +
+             (awaited.empty() ? "" : "; it waits for " + names_of(state, awaited));
+    if (std::string moved = link_that_moves(*state.spec, next); !moved.empty()) return moved;
+  }
   if (next.node_ids() != state.spec->node_ids()) {
     // Who may act is counted in votes of the configured nodes: all of them must agree on a change of that.
     for (const auto& [id, node] : state.nodes) {
@@ -560,6 +611,9 @@ std::string cannot_apply(const State& state, const Spec& next) {
       }
       if (!next.node(id) && !(node.standing == Standing::kLeft || node.standing == Standing::kSettled)) {
         return "stop komainu on " + name_of(state, id) + " before it is removed from the cluster";
+      }
+      if (!next.node(id) && node.ring_member) {
+        return "stop Corosync on " + name_of(state, id) + " as well before it is removed from the cluster";
       }
     }
   }

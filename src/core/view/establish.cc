@@ -91,7 +91,17 @@ struct Merge {
       if (!applies(Rule::kForgetfulMayHave)) sure.insert(id);
     }
     // … or enough of them to make something stable: with an even number of votes fewer than a quorum suffice.
-    return state.spec->could_be_quorate(state.spec->node_ids() - sure) || !state.spec->could_be_quorate(sure);
+    return state.spec->could_be_quorate(state.spec->node_ids() - sure) ||
+           !state.spec->could_be_quorate(sure) || somebody_counts_other_votes();
+  }
+  // An absent node whose Corosync was not seen to follow the last change of nodes may be quorate by the votes
+  // of before.
+  bool somebody_counts_other_votes() const {
+    return std::ranges::any_of(state.nodes, [&](const auto& entry) {
+      const auto& [id, node] = entry;
+      const NodeSet counts = node.corosync.counts;
+      return !present(id) && !has_stopped(state, id) && !counts.empty() && counts != state.spec->node_ids();
+    });
   }
   // Absent nodes that still run nothing. They may have been taken into a view that nobody here knows: if the
   // members come from views that know nothing of each other, or if there is somebody to have taken them. That

@@ -216,6 +216,20 @@ TEST(Establish, LetsItStayNowhereWhereThatIsNotToBeTold) {
   }
 }
 
+// Of two nodes that become three the second is cut off before its Corosync was told: it goes on counting two
+// votes, and may be quorate alone. By three votes it could not.
+TEST(Establish, TakesAnAbsentNodeForUnknownWhoseCorosyncMayCountTheVotesOfBefore) {
+  Cluster cluster(3);
+  for (std::uint32_t number : {1, 2, 3})
+    cluster.node_state(node(number)).corosync.counts = cluster.spec.node_ids();
+  const auto hellos = [] { return gather({{node(1), live(6)}, {node(3), live(6)}}); };
+  EXPECT_EQ(established(cluster.state(), hellos()).nodes.at(node(2)).standing, Standing::kLost);
+  cluster.node_state(node(2)).corosync.counts = {node(1), node(2)};
+  EXPECT_EQ(established(cluster.state(), hellos()).nodes.at(node(2)).standing, Standing::kUnknown);
+  cluster.stands(node(2), Standing::kSettled);
+  EXPECT_EQ(established(cluster.state(), hellos()).nodes.at(node(2)).standing, Standing::kSettled);
+}
+
 TEST(Establish, CountsTheLossesOfMembersButNotOfThoseThatLeft) {
   Cluster cluster(3);
   Effects effects;

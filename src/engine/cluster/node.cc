@@ -8,6 +8,7 @@
 #include <random>
 #include <utility>
 
+#include "core/corosync.h"
 #include "core/plan/groups.h"
 #include "core/plan/placement.h"
 #include "engine/cluster/outgoing.h"
@@ -33,6 +34,9 @@ constexpr Duration kArrivePatience = 10s;
 // After the stop of one group that of another is ordered within a fraction of it.
 constexpr Duration kNextStop = 2s;
 constexpr Duration kComplainAgain = 60s;
+constexpr Duration kWriteCorosyncAgain = 10s;  // after a failure
+// Longer than it takes until all have read back by what they run.
+constexpr Duration kReloadAgain = 15s;
 // So often is a damaged snapshot asked for again.
 constexpr int kMaxRefused = 3;
 
@@ -73,6 +77,7 @@ void Node::begin_replica() {
                            .lease_until = parts_.last_flow ? parts_.last_flow->lease_until : std::nullopt},
       spec_, stored_);
   if (watchdog_) feed(core::Observed{core::Fact{core::Watchdog{watchdog_}}, {}});
+  if (corosync_.told()) feed(core::Observed{core::Fact{*corosync_.told()}, {}});
   keep(Began{self_, replica_->incarnation(), boot_, wire::encode(stored_)});
   tell_quorum_device();
 }
@@ -250,6 +255,7 @@ void Node::beat() {
   timer_.set_after(core::Replica::kTimerPeriod, [this] { beat(); });
   answer_late_ones();
   tell_token();
+  follow_with_corosync();
   wake();
 }
 void Node::wake() {
@@ -298,9 +304,11 @@ void Node::take(channel::QuorumDevice& device) {
   device_ = device;
   tell_quorum_device();
 }
-void Node::take(channel::RunningToken& running) {
-  token_.saw(running);
+void Node::take(channel::RunningSettings& running) {
+  token_.saw(running.token);
+  corosync_.saw(std::move(running));
   tell_token();
+  tell_corosync();
 }
 void Node::take(channel::Misbehaved& misbehaved) {
   malformed_ += misbehaved.times;
@@ -338,6 +346,54 @@ void Node::tell_quorum_device() {
 
 void Node::tell_token() {
   if (const auto event = token_.look(*spec_, self_, parts_.loop.now())) parts_.tell(*event);
+}
+
+// ---- Corosync's files
+
+void Node::follow_with_corosync() {
+  if (replica_->phase() != core::Phase::kEstablished || out_ || spec_->nodes.size() < 2) return;
+  if (!corosync_.is_written(*spec_) && !corosync_writes_ && parts_.loop.now() >= write_corosync_again_) {
+    corosync_writes_ = true;
+    parts_.write_corosync(*spec_, [this, version = spec_->version](bool ok) {
+      corosync_writes_ = false;
+      if (ok)
+        corosync_.wrote(version);
+      else
+        write_corosync_again_ = parts_.loop.now() + kWriteCorosyncAgain;
+      tell_corosync();
+    });
+  }
+  reload_corosync();
+}
+
+void Node::tell_corosync() {
+  if (const auto news = corosync_.look(*spec_)) feed(core::Observed{core::Fact{*news}, {}});
+}
+
+void Node::reload_corosync() {
+  const core::State& state = replica_->state();
+  if (core::who_reloads_corosync(state) != self_) return;
+  const bool again = reloaded_for_ == spec_->version;
+  if (again && parts_.loop.now() < reload_again_) return;
+  reloaded_for_ = spec_->version;
+  reload_again_ = parts_.loop.now() + (again ? kComplainAgain : kReloadAgain);
+  std::string behind;
+  for (NodeId id : core::corosync_behind(state)) {
+    const core::Node* node = spec_->node(id);
+    if (node) behind += (behind.empty() ? "" : ", ") + node->name;
+  }
+  parts_.tell(
+      {.severity = again ? core::Severity::kAlarm : core::Severity::kInfo,
+       .kind = core::EventKind::kConfig,
+       .cause = {},
+       .node = self_,
+       .group = {},
+       .monitor = {},
+       .text = again ? fmt::format("Corosync has read its files, and does not run by configuration {} "
+                                   "on {}: see 'journalctl -u corosync' there; it is told again",
+                                   spec_->version, behind)
+                     : fmt::format("Corosync reads its files again, for configuration {}", spec_->version)});
+  parts_.channel.reload();
 }
 
 // ---- operators

@@ -21,6 +21,7 @@
 
 #include "channel/channel.h"
 #include "core/replica.h"
+#include "engine/cluster/corosync_follow.h"
 #include "engine/cluster/snapshot_guard.h"
 #include "engine/cluster/stream_record.h"
 #include "engine/cluster/token_watch.h"
@@ -42,6 +43,9 @@ struct NodeParts {
   // Another configuration is active: the administrator's file follows it.
   std::function<void(const core::Spec&)> publish_config;
   std::function<void(const core::Event&)> tell;
+  // Makes corosync.conf that of this configuration, if it is not, off the loop; calls back on it.
+  std::function<void(const core::Spec&, std::function<void(bool)>)> write_corosync =
+      [](const core::Spec&, const std::function<void(bool)>& done) { done(true); };
   DriverTypes types{};
   // When the stream last flowed, to an earlier run in this boot; kept up to date, and told, as it flows.
   // Unset: that is not known.
@@ -117,6 +121,9 @@ class Node {
   bool leaves_late();
   void tell_quorum_device();
   void tell_token();
+  void follow_with_corosync();
+  void tell_corosync();
+  void reload_corosync();
   void begin_job(drivers::Task<void> job);
 
   void take(core::RingChange& change);
@@ -125,7 +132,7 @@ class Node {
   void take(channel::Delivered& delivered);
   void take(core::LinkChange& change);
   void take(channel::QuorumDevice& device);
-  void take(channel::RunningToken& running);
+  void take(channel::RunningSettings& running);
   void take(channel::Misbehaved& misbehaved);
   void take(channel::Done& done);
   void take(channel::Stopped& stopped);
@@ -177,6 +184,11 @@ class Node {
   int snapshots_refused_ = 0;                    // in a row
   std::optional<channel::QuorumDevice> device_;  // as last told
   TokenWatch token_;
+  CorosyncFollow corosync_;
+  bool corosync_writes_ = false;  // its file is being written
+  LocalTime write_corosync_again_;
+  LocalTime reload_again_;
+  std::uint64_t reloaded_for_ = 0;  // the version for which it was told last
   std::vector<std::unique_ptr<drivers::Run<void>>> jobs_;
   struct Leave {
     LocalTime until;

@@ -40,6 +40,7 @@ class Loopback final : public channel::Channel {
     events_.push_always(channel::Delivered{{message.from, 1}, *wire::encode(message)});
   }
   int rejoins = 0;
+  void sees(channel::RunningSettings running) { events_.push_always(std::move(running)); }
   void sees(channel::QuorumDevice device) { events_.push_always(device); }
   void is_quorate() { events_.push_always(core::QuorumVerdict{ring_, true}); }
   void loses() { events_.push_always(channel::Lost{{"Corosync has ended", {}}}); }
@@ -57,6 +58,8 @@ class Loopback final : public channel::Channel {
     joins();
   }
   void cancel_wait_for_all() override {}
+  void reload() override { ++reloads; }
+  int reloads = 0;
   void stop() override { stopped = true; }
   channel::Health health() const override { return {}; }
 
@@ -179,6 +182,26 @@ TEST(Node, TellsTheClusterWhetherTheArbiterVotes) {
   EXPECT_NE(known().evidence.at(here).find("gives no vote"), std::string::npos);
   bench.channel.sees(channel::QuorumDevice::kVotes);
   EXPECT_TRUE(bench.until([&] { return known().at.at(here) == core::Health::kHealthy; }));
+}
+
+TEST(Node, LetsCorosyncReadItsFilesAgainUntilItRunsByThem) {
+  core::Spec spec = two_nodes();
+  spec.nodes[kHere].links = {"10.0.0.1"};
+  spec.version = 3;
+  NodeBench& bench = bench_of(spec);
+  channel::RunningSettings running{.token = spec.timing.token * 2, .links = {}, .expected_votes = 2};
+  for (const auto& [id, node] : spec.nodes) running.links[id] = node.links;
+  bench.channel.sees(running);
+  bench.is_established();
+  const auto known = [&](NodeId id) { return bench.node.replica().state().nodes.at(id); };
+  ASSERT_TRUE(bench.until([&] { return known(kHere).corosync.written == 3; }));
+  EXPECT_EQ(known(kHere).corosync.runs, 0u);
+  EXPECT_EQ(bench.channel.reloads, 0) << "the other node has not said that it has its file";
+  bench.node.submit(core::Request{0, "operator", core::FenceConfirm{kPeer}}, [](const core::Answer&) {});
+  ASSERT_TRUE(bench.until([&] { return bench.channel.reloads == 1; }));
+  running.token = spec.timing.token;
+  bench.channel.sees(running);
+  EXPECT_TRUE(bench.until([&] { return known(kHere).corosync.runs == 3; }));
 }
 
 TEST(Node, AnswersAnOperatorOnce) {

@@ -1,6 +1,7 @@
-// `komainu config apply` writes corosync.conf, and Corosync goes on with what it read before until it is told
-// to read it again. Meanwhile the times of the configuration do not fit it: with a `grace` that was made for
-// a shorter token the survivors of a loss stop their groups while Corosync still makes up its mind.
+// `komainu config apply` writes corosync.conf, and Corosync goes on with what it read before until all nodes
+// have theirs and it is told to read it. While that takes longer than a moment, the times of the
+// configuration do not fit it: with a `grace` that was made for a shorter token the survivors of a loss stop
+// their groups while Corosync still makes up its mind.
 #pragma once
 
 #include <optional>
@@ -16,12 +17,16 @@ class TokenWatch {
   // How often it is told again while it lasts.
   static constexpr Duration kRepeat = 3600s;
 
-  void saw(const channel::RunningToken& running) { running_ = running; }
+  // All nodes write their files, and read them again, within it.
+  static constexpr Duration kPatience = 10s;
+
+  void saw(Duration token) { running_ = token; }
   // What people have to know now; unset: nothing new.
   std::optional<core::Event> look(const core::Spec& spec, NodeId self, LocalTime now);
 
  private:
-  std::optional<channel::RunningToken> running_;
+  std::optional<Duration> running_;
+  std::optional<LocalTime> differs_since_;
   std::optional<Duration> complained_;  // that the configuration says this, which does not run
   LocalTime again_;
 };

@@ -18,22 +18,24 @@ struct TokenWatchTest : ::testing::Test {
 
 TEST_F(TokenWatchTest, SaysNothingWhileItIsNotKnownOrAsConfigured) {
   EXPECT_FALSE(look());
-  watch.saw({spec.timing.token});
+  watch.saw(spec.timing.token);
   EXPECT_FALSE(look());
 }
 
 TEST_F(TokenWatchTest, ALongerOneIsAnAlarmUntilItIsMended) {
-  watch.saw({1s});
+  watch.saw(1s);
   spec.timing.token = 300ms;
+  EXPECT_FALSE(look()) << "the nodes are just being told";
+  now = now + TokenWatch::kPatience;
   const auto alarm = look();
   ASSERT_TRUE(alarm);
   EXPECT_EQ(alarm->severity, core::Severity::kAlarm);
-  EXPECT_THAT(alarm->text, HasSubstr("runs with token 1s, and the configuration says 300ms: run "
-                                     "'corosync-cfgtool -R' on one node; until then"));
+  EXPECT_THAT(alarm->text, HasSubstr("runs with token 1s, and the configuration says 300ms: it is told "
+                                     "to read its file once all nodes have theirs; until then"));
   EXPECT_FALSE(look()) << "once";
   now = now + TokenWatch::kRepeat;
   EXPECT_TRUE(look()) << "and again after a while";
-  watch.saw({300ms});
+  watch.saw(300ms);
   const auto mended = look();
   ASSERT_TRUE(mended);
   EXPECT_EQ(mended->severity, core::Severity::kInfo);
@@ -41,7 +43,9 @@ TEST_F(TokenWatchTest, ALongerOneIsAnAlarmUntilItIsMended) {
 }
 
 TEST_F(TokenWatchTest, AShorterOneIsAWarning) {
-  watch.saw({300ms});
+  watch.saw(300ms);
+  look();
+  now = now + TokenWatch::kPatience;
   const auto warning = look();
   ASSERT_TRUE(warning);
   EXPECT_EQ(warning->severity, core::Severity::kWarning);

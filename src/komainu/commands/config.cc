@@ -77,7 +77,7 @@ api::Answer<Active> active(const Session& session) {
   return Active{std::move(*parsed.spec), std::move(document->text)};
 }
 
-// Corosync is not made to read its file: see docs/command_line.md.
+// Corosync reads its files again when all nodes have theirs: see docs/command_line.md.
 bool changes_corosync(const core::Spec& now, const core::Spec& wanted) {
   return wanted.nodes.size() > 1 && config::corosync_conf(now) != config::corosync_conf(wanted);
 }
@@ -185,8 +185,8 @@ Exit apply_config(const Session& session, const std::string& file) {
   if (changes.empty()) intent += " it means the same as what is active";
   if (changes_corosync(now->spec, *wanted))
     intent +=
-        "\n  Corosync's settings change with it: it goes on with those it has until all nodes have been told"
-        "\n  to read theirs again (corosync-cfgtool -R, on one node)";
+        "\n  Corosync's settings change with it: it is told to read its files again when all nodes have "
+        "theirs";
   if (!session.json) session.err << intent << "\n";
   return request(session, {.target = "/v1/config/apply", .body = std::move(text), .intent = {}});
 }

@@ -1,0 +1,28 @@
+#include "engine/cluster/corosync_follow.h"
+
+#include <algorithm>
+
+namespace komainu::engine {
+namespace {
+
+bool runs_by(const channel::RunningSettings& running, const core::Spec& spec) {
+  // With a quorum device Corosync adds its votes only while it is registered.
+  const bool votes = spec.arbiter_votes() != 0 || running.expected_votes == spec.nodes.size();
+  return votes && running.token == spec.timing.token &&
+         std::ranges::equal(running.links, spec.nodes, [](const auto& runs, const auto& configured) {
+           return runs.first == configured.first && runs.second == configured.second.links;
+         });
+}
+
+}  // namespace
+
+std::optional<core::CorosyncState> CorosyncFollow::look(const core::Spec& spec) {
+  if (!running_ || !written_) return std::nullopt;
+  core::CorosyncState now{.written = *written_, .runs = told_ ? told_->runs : 0, .counts = {}};
+  for (const auto& [id, links] : running_->links) now.counts.insert(id);
+  if (is_written(spec) && runs_by(*running_, spec)) now.runs = spec.version;
+  if (told_ == now) return std::nullopt;
+  return told_ = now;
+}
+
+}  // namespace komainu::engine

@@ -1,0 +1,116 @@
+"""The cluster itself is changed while the business runs: times, links, nodes. Corosync follows by itself."""
+
+import re
+import unittest
+
+from komainu_lab import provision
+from komainu_lab.cluster import Cluster
+from komainu_lab.lab import Lab
+from komainu_lab.verdict import twice
+from komainu_lab.waiting import wait_for
+from komainu_lab.witness import Witness
+
+
+class OnlineChange(unittest.TestCase):
+    def setUp(self):
+        self.lab = self.enterContext(Lab(3))
+        self.cluster = Cluster(self.lab)
+        self.newcomer = self.lab.servers.pop()
+        self.cluster.install()
+        provision.everything(self.newcomer)
+        self.cluster.make(self.toml(two=True))
+        self.cluster.start()
+        self.cluster.wait_healthy()
+        self.witness = self.enterContext(Witness(self.lab))
+        wait_for(self.witness.answering, 30, "the service answers")
+        self.mark = self.witness.mark()
+
+    def tearDown(self):
+        self.assertEqual(twice(self.witness.since(self.mark)), [])
+
+    def toml(self, *, two, more=""):
+        text = provision.cluster_toml(self.lab.layout)
+        if two:
+            name = self.newcomer.name
+            text = re.sub(rf'\[\[node\]\]\nname  = "{name}"\nlinks = .*\n', "", text).replace(f', "{name}"', "")
+        return text + more
+
+    def apply(self, toml):
+        """Until Corosync runs by it on all nodes."""
+        before = self.cluster.config_versions()[0]
+        self.cluster.apply(toml)
+        words = f"Corosync runs by configuration {before + 1} on all nodes"
+        for server in self.lab.servers:
+            wait_for(lambda: any(words in event.text for event in self.cluster.events_since(0, [server])), 30,
+                     f"{server} sees that Corosync has followed")
+
+    def corosync(self, server, key):
+        return server.output("corosync-cmapctl", "-g", key).split("=")[-1].strip()
+
+    def votes(self, server, kind):
+        quorum = server.run(["corosync-quorumtool", "-s"], check=False).stdout  # fails without quorum
+        return re.search(rf"^{kind} votes:\s+(\d+)", quorum, re.MULTILINE).group(1)
+
+    def is_in_ring(self, server):
+        status = self.cluster.status(self.cluster.answering_server())
+        return next(node["corosync"] for node in status["nodes"] if node["name"] == server.name)
+
+    def alarms(self):
+        return [event.text for server in self.lab.servers for event in self.cluster.events_since(self.mark, [server])
+                if event.severity == "alarm"]
+
+    def undisturbed(self, since):
+        seen = self.witness.since(since)
+        self.assertEqual((seen["outages"], seen["activity"]), ([], []), "nothing moved and every request was answered")
+
+    def test_times_and_nodes_change_while_the_service_answers(self):
+        self.apply(self.toml(two=True, more='\n[timing]\ntoken = "950ms"\n'))
+        for server in self.lab.servers:
+            self.assertEqual(self.corosync(server, "runtime.config.totem.token"), "950")
+        self.apply(self.toml(two=True))
+        self.undisturbed(self.mark)
+        self.assertEqual(self.alarms(), [])
+
+        # One more: it is known before it is there, and is waited for by nobody.
+        self.apply(self.toml(two=False))
+        first = self.lab.server(0)
+        self.assertTrue(self.newcomer.powered(), "a node that has not joined yet is not fenced")
+        self.cluster.komainu(first, "cluster", "init")
+        self.newcomer.write("/root/join.bundle", first.path("/etc/komainu/join.bundle").read_bytes(), mode=0o600)
+        self.cluster.komainu(self.newcomer, "cluster", "join", "/root/join.bundle")
+        self.newcomer.systemctl("enable", *self.cluster.units)
+        self.newcomer.systemctl("start", "--no-block", *self.cluster.units)
+        self.lab.servers.append(self.newcomer)
+        self.cluster.wait_healthy()
+        self.undisturbed(self.mark)
+        for server in self.lab.servers:
+            self.assertEqual(self.votes(server, "Expected"), "3")
+        self.cluster.move(self.newcomer)
+        wait_for(lambda: self.witness.answering() == self.newcomer.name, 30, "it takes the group")
+
+        # It is removed again: not while its Corosync is in the ring, and the group moves away first.
+        self.newcomer.systemctl("stop", "komainud", timeout=60)
+        wait_for(lambda: self.witness.answering() not in (None, self.newcomer.name), 30, "the group has moved away")
+        self.lab.servers.remove(self.newcomer)
+        first.write("/etc/komainu/two.toml", self.toml(two=True), mode=0o640)
+        refused = self.cluster.komainu(first, "config", "apply", "/etc/komainu/two.toml", check=False)
+        self.assertNotEqual(refused.returncode, 0)
+        self.assertIn(f"stop Corosync on {self.newcomer.name}", refused.stderr)
+        self.newcomer.systemctl("stop", "corosync")
+        wait_for(lambda: not self.is_in_ring(self.newcomer), 30, "its Corosync has left the ring")
+        mark = self.witness.mark()
+        self.apply(self.toml(two=True))
+        for server in self.lab.servers:
+            self.assertEqual(self.votes(server, "Expected"), "2")
+        self.cluster.wait_healthy()
+        self.undisturbed(mark)
+
+        # What is left of it does nothing.
+        self.newcomer.systemctl("start", "--no-block", *self.cluster.units)
+        wait_for(lambda: self.newcomer.active("komainud") == "active", 30, "its daemon runs")
+        self.cluster.wait_healthy()
+        self.undisturbed(mark)
+
+
+if __name__ == "__main__":
+    unittest.main()
