@@ -36,11 +36,11 @@ class OnlineChange(unittest.TestCase):
         return text + more
 
     def apply(self, toml):
-        """Until Corosync runs by it on all nodes."""
-        before = self.cluster.config_versions()[0]
+        """Until Corosync runs by it on all nodes that are on."""
+        before = self.cluster.status(self.cluster.answering_server())["config_version"]
         self.cluster.apply(toml)
         words = f"Corosync runs by configuration {before + 1} on all nodes"
-        for server in self.lab.servers:
+        for server in filter(lambda one: one.powered(), self.lab.servers):
             wait_for(lambda: any(words in event.text for event in self.cluster.events_since(0, [server])), 30,
                      f"{server} sees that Corosync has followed")
 
@@ -110,6 +110,28 @@ class OnlineChange(unittest.TestCase):
         wait_for(lambda: self.newcomer.active("komainud") == "active", 30, "its daemon runs")
         self.cluster.wait_healthy()
         self.undisturbed(mark)
+
+    def test_who_was_off_follows_when_it_is_back(self):
+        active = self.lab.server(self.witness.answering())
+        other, = self.lab.others(active)
+        other.power_off()
+
+        def standing():
+            return next(node["standing"] for node in self.cluster.status(active)["nodes"] if node["name"] == other.name)
+        wait_for(lambda: standing() == "settled", 60, "it is known to be off")
+        self.apply(self.toml(two=True, more='\n[timing]\ntoken = "950ms"\n'))
+
+        # It may count other votes when it is back, or miss that they are counted otherwise.
+        active.write("/etc/komainu/three.toml", self.toml(two=False), mode=0o640)
+        refused = self.cluster.komainu(active, "config", "apply", "/etc/komainu/three.toml", check=False)
+        self.assertNotEqual(refused.returncode, 0)
+        self.assertIn("only while all others are members", refused.stderr)
+
+        other.power_on()
+        self.cluster.wait_healthy()
+        for server in self.lab.servers:
+            wait_for(lambda: self.corosync(server, "runtime.config.totem.token") == "950", 30, f"{server} follows")
+        self.undisturbed(self.mark)
 
 
 if __name__ == "__main__":
