@@ -91,7 +91,8 @@ class TwoServers(ChaosTest):
         self.assertFalse([text for text in self.fences() if "not confirmed" in text])
 
     def test_a_ring_whose_token_goes_round_and_that_carries_nothing_is_broken_and_formed_anew(self):
-        self.play("stuck-ring", 0.5)
+        for _ in range(3):  # it does not come about each time
+            self.play("stuck-ring", 0.5)
 
     def test_where_no_level_can_fence_nothing_starts_until_an_operator_vouches(self):
         self.chaos.bmcs[self.active.name].behave("ignores")

@@ -150,9 +150,9 @@ def _black_hole(scene):
 
 
 def _stuck_ring(scene):
-    """A ring whose token goes round and which carries nothing else (src/config/corosync_conf.cc says why). A server misses the last
-    messages of its ring, loses the token, misses the messages of the recovery, loses the token again, and misses once more
-    the first ones of the next recovery: tokens are small frames, and messages are large ones."""
+    """A ring whose token goes round and which carries nothing else (src/config/corosync_conf.cc says why). A server misses the
+    last messages of its ring, loses the token, misses the messages of the recovery, loses the token again, and misses the first
+    ones of the next recovery, too: tokens are small frames, and messages are large ones. Ends other losses of traffic."""
     server = scene.victim
 
     def statistic(name):
