@@ -21,9 +21,9 @@ std::int64_t milliseconds(Duration duration) {
 // loss-ridden recoveries follow each other, a member takes the second for complete with messages missing, and
 // from then on each of the two asks for what the other ignores while the token goes round. Only this constant
 // ends that; with its default of 2500 (corosync.conf(5)) after minutes, because a token without new messages
-// rests at every round for `hold`, about token / 5: 200 are then about half a minute with a token of 1 s. A
-// message that is merely lost is asked for from the fifth rotation on, so that 200 leave it 195 chances.
-constexpr int kFailReceive = 200;
+// rests at every round for `hold`, about token / 5: 50 are then some 8 tokens. A message that is merely lost
+// is asked for from the fifth rotation on, so that 50 leave it 45 chances.
+constexpr int kFailReceive = 50;
 
 // The token is as long as it is told to be, whatever the number of nodes: the other times are proved from it.
 // Consensus may not be less than 1.2 × token.

@@ -60,7 +60,7 @@ totem {
   token: 1000
   token_coefficient: 0
   consensus: 1200
-  fail_recv_const: 200
+  fail_recv_const: 50
   interface {
     linknumber: 0
     knet_ping_interval: 200
