@@ -5,7 +5,7 @@ import unittest
 
 from komainu_lab import provision
 from komainu_lab.cluster import Cluster
-from komainu_lab.lab import Lab
+from komainu_lab.lab import Lab, program
 from komainu_lab.verdict import twice
 from komainu_lab.waiting import wait_for
 from komainu_lab.witness import Witness
@@ -28,8 +28,10 @@ class OnlineChange(unittest.TestCase):
     def tearDown(self):
         self.assertEqual(twice(self.witness.since(self.mark)), [])
 
-    def toml(self, *, two, more=""):
+    def toml(self, *, two, links=2, more=""):
         text = provision.cluster_toml(self.lab.layout)
+        if links == 1:
+            text = re.sub(r'(links = \["[^"]*"), "[^"]*"\]', r"\1]", text)
         if two:
             name = self.newcomer.name
             text = re.sub(rf'\[\[node\]\]\nname  = "{name}"\nlinks = .*\n', "", text).replace(f', "{name}"', "")
@@ -63,10 +65,13 @@ class OnlineChange(unittest.TestCase):
         seen = self.witness.since(since)
         self.assertEqual((seen["outages"], seen["activity"]), ([], []), "nothing moved and every request was answered")
 
-    def test_times_and_nodes_change_while_the_service_answers(self):
+    def test_times_links_and_nodes_change_while_the_service_answers(self):
         self.apply(self.toml(two=True, more='\n[timing]\ntoken = "950ms"\n'))
         for server in self.lab.servers:
             self.assertEqual(self.corosync(server, "runtime.config.totem.token"), "950")
+        self.apply(self.toml(two=True, links=1))
+        for server in self.lab.servers:
+            self.assertNotIn("ring1_addr", server.output("corosync-cmapctl"))
         self.apply(self.toml(two=True))
         self.undisturbed(self.mark)
         self.assertEqual(self.alarms(), [])
@@ -110,6 +115,21 @@ class OnlineChange(unittest.TestCase):
         wait_for(lambda: self.newcomer.active("komainud") == "active", 30, "its daemon runs")
         self.cluster.wait_healthy()
         self.undisturbed(mark)
+
+    def test_komainu_is_upgraded_node_by_node_while_the_service_answers(self):
+        def said(words):
+            return any(words in event.text for server in self.lab.servers
+                       for event in self.cluster.events_since(self.mark, [server]))
+
+        first, second = self.lab.servers
+        for server, then in ((first, f"all decide as version 1 does, like {second.name}: komainu is older there than on {first.name}"),
+                             (second, "all members decide as version 2 from now on")):
+            server.copy_in(program("komainud-next"), "/usr/sbin/komainud.new")
+            server.run(["mv", "/usr/sbin/komainud.new", "/usr/sbin/komainud"])
+            server.systemctl("kill", "--kill-whom=main", "--signal=KILL", "komainud")
+            wait_for(lambda: said(then), 30, f"somebody says '{then}'")
+            self.cluster.wait_healthy()
+        self.undisturbed(self.mark)
 
     def test_who_was_off_follows_when_it_is_back(self):
         active = self.lab.server(self.witness.answering())

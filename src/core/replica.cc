@@ -340,6 +340,7 @@ struct Replica::Impl {
     const bool new_spec = !live || base.spec_digest != state.spec_digest;
     const std::vector<GroupId> to_probe = adopt_spec_of_donor(base);
     const SpecPtr mine = state.spec;
+    const std::uint32_t decided_by = base.decision_version;
     state = core::establish(base, gathering, chosen, out);
     back = {};
     note_disarmed();
@@ -377,6 +378,7 @@ struct Replica::Impl {
     if (new_spec) out.emplace_back(SpecActivated{state.spec});
     for (GroupId id : to_probe) out.emplace_back(Probe{id});
     tell(Severity::kInfo, EventKind::kView, members_text());
+    tell_decision_version(decided_by);
     writing.clear();
     write(0);
     say_levels();
@@ -404,6 +406,22 @@ struct Replica::Impl {
     std::string names;
     for (NodeId id : state.members()) names += (names.empty() ? "" : ", ") + name_of(state, id);
     return "view established: " + names;
+  }
+  // While komainu is upgraded node by node all decide as the oldest does.
+  void tell_decision_version(std::uint32_t before) {
+    const std::uint32_t lowest = state.decision_version;
+    std::string older, newer;
+    for (const auto& [id, hello] : gathering.hellos) {
+      std::string& names = hello.decision_version == lowest ? older : newer;
+      names += (names.empty() ? "" : ", ") + name_of(state, id);
+    }
+    const std::string version = std::to_string(lowest);
+    if (!newer.empty())
+      tell(Severity::kWarning, EventKind::kView,
+           "all decide as version " + version + " does, like " + older + ": komainu is older there than on " +
+               newer);
+    else if (lowest != before)
+      tell(Severity::kInfo, EventKind::kView, "all members decide as version " + version + " from now on");
   }
   void say_levels() {
     const Hello& said = gathering.hellos.at(options.self);

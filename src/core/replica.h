@@ -59,6 +59,11 @@ struct Timer {};
 
 using Input = std::variant<RingChange, QuorumVerdict, ChannelLost, Delivered, Observed, Stored, Timer>;
 
+// By which rules this komainu decides: it rises with each change after which the same inputs lead to another
+// state or to other effects. All decide as the oldest member does (State::decision_version), so whatever a
+// version does otherwise asks for that first, and sends nothing that an older one cannot read.
+inline constexpr std::uint32_t kDecisionVersion = 1;
+
 struct ReplicaOptions {
   NodeId self;
   Incarnation incarnation;
@@ -69,7 +74,7 @@ struct ReplicaOptions {
   // The end of the lease that such a predecessor, or an earlier incarnation, had.
   std::optional<LocalTime> lease_until;
   bool plans = true;  // false: somebody else (the exploration) makes the proposals
-  std::uint32_t decision_version = 1;
+  std::uint32_t decision_version = kDecisionVersion;
 };
 
 enum class Phase : std::uint8_t { kOut, kGathering, kSyncing, kEstablished };

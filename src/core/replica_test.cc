@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <deque>
 #include <memory>
 #include <optional>
@@ -27,12 +28,14 @@ class Ring {
     for (const auto& [id, node] : spec.nodes) boot(id);
   }
 
-  void boot(NodeId id) {
+  void boot(NodeId id, std::uint32_t decision_version = kDecisionVersion) {
     const Incarnation incarnation{1000 + next_incarnation_++};
-    replicas_.insert_or_assign(
-        id, std::make_unique<Replica>(
-                ReplicaOptions{.self = id, .incarnation = incarnation, .plans = plans_ == Plans::kYes}, spec_,
-                Durable{}));
+    replicas_.insert_or_assign(id,
+                               std::make_unique<Replica>(ReplicaOptions{.self = id,
+                                                                        .incarnation = incarnation,
+                                                                        .plans = plans_ == Plans::kYes,
+                                                                        .decision_version = decision_version},
+                                                         spec_, Durable{}));
     for (const auto& [group, configured] : spec_->groups)
       give(id, Observed{GroupReport{group, Spec::place_of(id)}});
   }
@@ -91,6 +94,7 @@ class Ring {
   std::vector<Execute> executed;
   std::vector<Answer> answers;
   std::vector<std::pair<NodeId, std::string>> yields;
+  std::vector<std::pair<NodeId, std::string>> said;   // events
   std::vector<std::pair<NodeId, std::string>> looks;  // "activated", or the group that is probed
   std::vector<std::pair<NodeId, GroupId>> prepared;
   NodeSet rejoined;
@@ -109,6 +113,7 @@ class Ring {
       if (auto* execute = std::get_if<Execute>(&effect)) executed.push_back(*execute);
       if (auto* answer = std::get_if<Answer>(&effect)) answers.push_back(*answer);
       if (auto* yield = std::get_if<Yield>(&effect)) yields.push_back({id, yield->reason});
+      if (auto* event = std::get_if<Event>(&effect)) said.push_back({id, event->text});
       if (std::holds_alternative<Rejoin>(effect)) rejoined.insert(id);
       if (std::holds_alternative<SpecActivated>(effect)) looks.push_back({id, "activated"});
       if (auto* probe = std::get_if<Probe>(&effect)) looks.push_back({id, spec_name(id, probe->group)});
@@ -523,6 +528,29 @@ TEST(Replica, ForgetsARemovedNodeWithItsLease) {
   ASSERT_FALSE(ring.at(n1).state().nodes.contains(n3));
   ring.wait(1s);
   EXPECT_EQ(ring.at(n1).phase(), Phase::kEstablished);
+}
+
+TEST(Replica, DecidesAsTheOldestMemberUntilAllAreUpgraded) {
+  Cluster cluster(2);
+  Ring ring(cluster.spec);
+  const auto upgrade = [&](NodeId id, std::uint64_t seq) {
+    ring.said.clear();
+    ring.loses_daemon(id);
+    ring.boot(id, kDecisionVersion + 1);
+    ring.form({n1, n2}, seq);
+    for (NodeId member : {n1, n2}) ASSERT_EQ(ring.at(member).phase(), Phase::kEstablished);
+  };
+  const auto says = [&](NodeId id, const std::string& text) {
+    return std::ranges::count(ring.said, std::pair(id, text)) == 1;
+  };
+  ring.form({n1, n2}, 4);
+  upgrade(n1, 8);
+  for (NodeId id : {n1, n2})
+    EXPECT_TRUE(says(id, "all decide as version 1 does, like node2: komainu is older there than on node1"));
+  EXPECT_EQ(ring.at(n1).state().decision_version, kDecisionVersion);
+  upgrade(n2, 12);
+  EXPECT_TRUE(says(n1, "all members decide as version 2 from now on")) << "the one that is there already";
+  EXPECT_EQ(ring.at(n2).state().decision_version, kDecisionVersion + 1);
 }
 
 // It need not be fenced before anything is started: who adds it knows that it runs nothing.

@@ -74,7 +74,8 @@ void Node::begin_replica() {
                            .incarnation = new_incarnation(),
                            .boot = boot_,
                            .last_flow = parts_.last_flow ? std::optional(parts_.last_flow->at) : std::nullopt,
-                           .lease_until = parts_.last_flow ? parts_.last_flow->lease_until : std::nullopt},
+                           .lease_until = parts_.last_flow ? parts_.last_flow->lease_until : std::nullopt,
+                           .decision_version = parts_.decision_version},
       spec_, stored_);
   if (watchdog_) feed(core::Observed{core::Fact{core::Watchdog{watchdog_}}, {}});
   if (corosync_.told()) feed(core::Observed{core::Fact{*corosync_.told()}, {}});

@@ -47,6 +47,7 @@ struct NodeParts {
   std::function<void(const core::Spec&, std::function<void(bool)>)> write_corosync =
       [](const core::Spec&, const std::function<void(bool)>& done) { done(true); };
   DriverTypes types{};
+  std::uint32_t decision_version = core::kDecisionVersion;
   // When the stream last flowed, to an earlier run in this boot; kept up to date, and told, as it flows.
   // Unset: that is not known.
   std::optional<Flow> last_flow = {};
