@@ -97,6 +97,23 @@ void about_nodes(Alarms& alarms, const Status& status) {
   }
 }
 
+// A moment after each change of it this is over.
+void about_corosync(Alarms& alarms, const Status& status) {
+  const auto names_of = [&](bool NodeView::* that) {
+    std::string names;
+    for (const NodeView& node : status.nodes)
+      if (node.*that) names += (names.empty() ? "" : ", ") + node.name;
+    return names;
+  };
+  const std::string behind = names_of(&NodeView::corosync_behind);
+  const std::string awaited = names_of(&NodeView::corosync_awaited);
+  if (behind.empty()) return;
+  say(alarms, Severity::kWarning,
+      fmt::format("Corosync on {} does not run by configuration {} yet{}", behind, status.config_version,
+                  awaited.empty() ? "" : ": it waits for " + awaited),
+      awaited.empty() ? "" : "bring them back: nodes, links and the arbiter do not change before");
+}
+
 // Active on two nodes as far as the state knows: what must never be.
 bool twice(const GroupView& group) {
   return std::ranges::count_if(group.at, [](const ActivityView& at) {
@@ -185,6 +202,7 @@ std::vector<AlarmView> alarms(const Status& status, const FenceStatus& fencing, 
     return alarms;
   }
   about_nodes(alarms, status);
+  about_corosync(alarms, status);
   if (fencing.brake_used >= fencing.brake_fences && !fencing.levels.empty())
     say(alarms, Severity::kAlarm,
         fmt::format("the brake on fencing holds: {} fences in the last {} s", fencing.brake_used,

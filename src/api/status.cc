@@ -11,6 +11,7 @@
 #include "api/alarms.h"
 #include "api/documents/sentences.h"
 #include "core/admit/admit.h"
+#include "core/corosync.h"
 #include "core/judge/judge.h"
 #include "core/plan/placement.h"
 
@@ -151,6 +152,8 @@ NodeView node_view(const core::State& state, const Position& position, const cor
   view.suspended = known->suspended;
   view.leaving = known->leaving;
   view.corosync = known->ring_member;
+  view.corosync_behind = core::corosync_behind(state).contains(node.id);
+  view.corosync_awaited = core::corosync_awaits(state).contains(node.id);
   view.duty = known->duty;
   view.fences = open_fences(state, *known);
   view.fence_failures = known->fence_failures;

@@ -45,6 +45,20 @@ TEST(Status, ShowsAHealthyClusterWithoutAlarms) {
   EXPECT_THAT(shown.alarms, IsEmpty());
 }
 
+TEST(Status, SaysWhoseCorosyncHasNotFollowedAndForWhomItWaits) {
+  Cluster cluster(2);
+  cluster.spec.version = 5;
+  cluster.node_state(node(1)).corosync = {5, 4, cluster.spec.node_ids()};
+  cluster.node_state(node(2)).corosync = {4, 4, cluster.spec.node_ids()};
+  EXPECT_THAT(status(cluster.state(), kEstablished).alarms,
+              ElementsAre(says(Severity::kWarning,
+                               "Corosync on node1, node2 does not run by configuration 5 "
+                               "yet: it waits for node2")));
+  for (std::uint32_t number : {1, 2})
+    cluster.node_state(node(number)).corosync = {5, 5, cluster.spec.node_ids()};
+  EXPECT_THAT(status(cluster.state(), kEstablished).alarms, IsEmpty());
+}
+
 TEST(Status, SaysOfAnAbsentNodeWhatItMayRun) {
   Cluster cluster(2);
   const core::Group& db = cluster.group("db");

@@ -50,7 +50,9 @@ struct NodeView {
   core::Standing standing = core::Standing::kUnknown;
   bool suspended = false;
   bool leaving = false;
-  bool corosync = false;  // its Corosync is in the ring although its daemon may not be
+  bool corosync = false;          // its Corosync is in the ring although its daemon may not be
+  bool corosync_behind = false;   // … and does not run by the active configuration yet
+  bool corosync_awaited = false;  // no Corosync is told to, before this node has its file
   core::Duty duty = core::Duty::kActive;
   core::Verdict verdict = core::Verdict::kUnknown;
   std::string reason;       // of the verdict: the one sentence that matters most
@@ -69,6 +71,8 @@ struct NodeView {
     io("suspended", self.suspended);
     io("leaving", self.leaving);
     io("corosync", self.corosync);
+    io("corosync_behind", self.corosync_behind);
+    io("corosync_awaited", self.corosync_awaited);
     io("duty", self.duty);
     io("verdict", self.verdict);
     io("reason", self.reason);
