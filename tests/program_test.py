@@ -11,7 +11,7 @@ import time
 import unittest
 
 from komainu_lab import provision
-from komainu_lab.cluster import Cluster
+from komainu_lab.cluster import Cluster, replay_all
 from komainu_lab.lab import Lab, program
 from komainu_lab.shell import CommandFailed
 from komainu_lab.waiting import wait_for
@@ -169,6 +169,9 @@ class ClusterTest(unittest.TestCase):
 
     def tearDown(self):
         self.assertEqual(self.witness.since(self.mark)["violations"], [], "the group was active twice")
+        compared, differences = replay_all(self.cluster)
+        self.assertEqual(differences, [], "the records decide otherwise than the daemons did")
+        self.assertGreater(compared, 0, "the records say what states their decisions led to")
 
     def answered_by_another(self, deadline=60):
         return wait_for(lambda: self.witness.answering() not in (None, self.active.name) and self.witness.answering(),
