@@ -3,10 +3,12 @@
 namespace komainu::core {
 namespace {
 
-// Nothing of it runs, and when it comes it counts the same votes: it has never been here, or did already.
+// Nothing of it runs, and when it comes it has the same key and counts the same votes: it has never been
+// here, or did already.
 bool may_be_missing(const State& state, const NodeState& node) {
   const bool stopped = node.standing == Standing::kLeft || node.standing == Standing::kSettled;
-  return stopped && (node.last_seen == Lineage{} || node.corosync.counts == state.spec->node_ids());
+  const bool knows = node.corosync.counts == state.spec->node_ids() && node.corosync.key == state.spec->key;
+  return stopped && (node.last_seen == Lineage{} || knows);
 }
 
 }  // namespace

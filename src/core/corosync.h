@@ -1,6 +1,7 @@
 // When is Corosync told to read its files again? It does so on all nodes of a ring at once, each its own
 // file: so not before all have theirs. Whoever misses a change of nodes would neither hear all the others nor
-// count the same votes when it comes back: for that nobody may be missing.
+// count the same votes when it comes back, and whoever misses another key hears nobody: for that nobody may
+// be missing, but who is off and has the new key in its file.
 #pragma once
 
 #include <optional>

@@ -15,7 +15,7 @@ struct Following : Cluster {
   Following() : Cluster(3) {
     spec.version = 2;
     for (std::uint32_t number : {1, 2, 3}) {
-      node_state(node(number)).corosync = {1, 1, spec.node_ids()};
+      node_state(node(number)).corosync = {1, 1, spec.node_ids(), {}};
       node_state(node(number)).last_seen = {5, {}};
     }
   }
@@ -61,9 +61,23 @@ TEST(Corosync, WaitsForWhoIsOffOnlyWhereTheNodesChange) {
   EXPECT_FALSE(cluster.reloader());
 }
 
+// With the old key it hears nobody when it is back; what it will start with stands in its file.
+TEST(Corosync, WaitsForWhoIsOffWithoutTheNewKeyInItsFile) {
+  Following cluster;
+  cluster.spec.key = "2b7e151628aed2a6";
+  cluster.writes({1, 2});
+  cluster.stands(node(3), Standing::kSettled);
+  EXPECT_EQ(corosync_awaits(cluster.state()), NodeSet{node(3)});
+  cluster.node_state(node(3)).corosync.key = cluster.spec.key;
+  EXPECT_EQ(cluster.reloader(), node(1));
+  cluster.loses(node(3));
+  EXPECT_FALSE(cluster.reloader()) << "its Corosync may run, and has the old key";
+}
+
 TEST(Corosync, WaitsForNoNodeThatHasNeverBeenThere) {
   Following cluster;
   cluster.writes({1, 2});
+  cluster.spec.key = "2b7e151628aed2a6";
   cluster.node_state(node(3)) = {};
   cluster.stands(node(3), Standing::kSettled);
   EXPECT_EQ(cluster.reloader(), node(1));

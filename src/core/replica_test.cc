@@ -582,7 +582,7 @@ TEST(Replica, TakesCorosyncToCountTheVotesOfBeforeUntilItIsSeenToFollow) {
   ASSERT_TRUE(ring.answers.at(0).accepted) << ring.answers.at(0).text;
   EXPECT_EQ(ring.at(n1).state().nodes.at(n3).corosync.counts, cluster.spec.node_ids());
   const std::uint64_t version = ring.at(n1).state().spec->version;
-  ring.report(n1, CorosyncState{version, version, more.node_ids()});
+  ring.report(n1, CorosyncState{version, version, more.node_ids(), {}});
   EXPECT_EQ(ring.at(n1).state().nodes.at(n1).corosync.counts, more.node_ids());
   EXPECT_EQ(corosync_behind(ring.at(n1).state()), (NodeSet{n2, n3}));
 }
@@ -592,22 +592,65 @@ TEST(Replica, ChangesNodesAgainOnlyOnceCorosyncHasFollowed) {
   Ring ring(cluster.spec);
   ring.form({n1, n2}, 4);
   const std::uint64_t version = cluster.spec.version;
-  ring.report(n2, CorosyncState{version, version, {n1, n2}});
+  ring.report(n2, CorosyncState{version, version, {n1, n2}, {}});
   Spec moved = cluster.spec;
   moved.nodes[n1].links.push_back("10.0.7.1");
   moved.nodes[n2].links.push_back("10.0.7.2");
   ring.report(n1, Request{1, "root", ConfigApply{std::make_shared<const Spec>(moved)}});
-  ring.report(n2, CorosyncState{version + 1, version, {n1, n2}});
+  ring.report(n2, CorosyncState{version + 1, version, {n1, n2}, {}});
   moved.nodes[n1].links.push_back("10.0.8.1");
   moved.nodes[n2].links.push_back("10.0.8.2");
   ring.report(n1, Request{2, "root", ConfigApply{std::make_shared<const Spec>(moved)}});
-  ring.report(n2, CorosyncState{version + 1, version + 1, {n1, n2}});
+  ring.report(n2, CorosyncState{version + 1, version + 1, {n1, n2}, {}});
   ring.report(n1, Request{3, "root", ConfigApply{std::make_shared<const Spec>(moved)}});
   ASSERT_EQ(ring.answers.size(), 3u);
   EXPECT_TRUE(ring.answers[0].accepted) << ring.answers[0].text;
   EXPECT_FALSE(ring.answers[1].accepted);
   EXPECT_NE(ring.answers[1].text.find("not yet on node2"), std::string::npos) << ring.answers[1].text;
   EXPECT_TRUE(ring.answers[2].accepted) << ring.answers[2].text;
+}
+
+TEST(Replica, ChangesTheKeyAgainOnlyOnceCorosyncHasFollowed) {
+  Cluster cluster(2);
+  Ring ring(cluster.spec);
+  ring.form({n1, n2}, 4);
+  const std::uint64_t version = cluster.spec.version;
+  ring.report(n2, CorosyncState{version, version, {n1, n2}, {}});
+  std::uint64_t number = 0;
+  const auto apply = [&](const std::string& key) {
+    cluster.spec.key = key;
+    ring.report(n1, Request{++number, "root", ConfigApply{std::make_shared<const Spec>(cluster.spec)}});
+  };
+  apply("2b7e151628aed2a6");
+  ring.report(n2, CorosyncState{version + 1, version, {n1, n2}, "2b7e151628aed2a6"});
+  apply("abf7158809cf4f3c");
+  ring.report(n2, CorosyncState{version + 1, version + 1, {n1, n2}, "2b7e151628aed2a6"});
+  apply("abf7158809cf4f3c");
+  ring.report(n2, CorosyncState{version + 2, version + 2, {n1, n2}, "abf7158809cf4f3c"});
+  apply("");
+  ASSERT_EQ(ring.answers.size(), 4u);
+  EXPECT_TRUE(ring.answers[0].accepted) << ring.answers[0].text;
+  EXPECT_FALSE(ring.answers[1].accepted);
+  EXPECT_NE(ring.answers[1].text.find("not yet on node2"), std::string::npos) << ring.answers[1].text;
+  EXPECT_TRUE(ring.answers[2].accepted) << ring.answers[2].text;
+  EXPECT_NE(ring.answers[3].text.find("not left out any more"), std::string::npos) << ring.answers[3].text;
+}
+
+// It would not hear the others when it is back.
+TEST(Replica, ChangesNoKeyWhileANodeIsAway) {
+  Cluster cluster(3);
+  cluster.has_fencer();
+  Ring ring(cluster.spec);
+  ring.form({n1, n2, n3}, 4);
+  ring.report(n3, Leaving{});
+  ring.loses_daemon(n3);
+  cluster.spec.key = "2b7e151628aed2a6";
+  ring.report(n1, Request{1, "root", ConfigApply{std::make_shared<const Spec>(cluster.spec)}});
+  ring.form({n1, n2, n3}, 8);
+  ring.report(n1, Request{2, "root", ConfigApply{std::make_shared<const Spec>(cluster.spec)}});
+  ASSERT_EQ(ring.answers.size(), 2u);
+  EXPECT_EQ(ring.answers[0].text, "the key changes only while all others are members; node3 is not");
+  EXPECT_TRUE(ring.answers[1].accepted) << ring.answers[1].text;
 }
 
 TEST(Replica, MovesNoLinkThatIsInUse) {

@@ -191,6 +191,7 @@ struct Spec {
   Timing timing;
   Brakes brakes;
   std::string alert_command;  // run on every alarm; empty: none
+  std::string key;  // Corosync's, which is no part of this: its fingerprint; empty: that of `cluster init`
   std::map<NodeId, Node> nodes;
   std::map<NodeId, std::map<std::string, std::int64_t>> capacity;  // by name; a missing name is unbounded
   std::vector<FenceLevel> fencing;                                 // empty: no fencer
@@ -199,8 +200,8 @@ struct Spec {
 
   bool operator==(const Spec&) const = default;
   auto fields() const {
-    return std::tie(cluster, version, source, profile, quorum, timing, brakes, alert_command, nodes, capacity,
-                    fencing, groups, monitors);
+    return std::tie(cluster, version, source, profile, quorum, timing, brakes, alert_command, key, nodes,
+                    capacity, fencing, groups, monitors);
   }
 
   const Node* node(NodeId id) const { return find(nodes, id); }

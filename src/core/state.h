@@ -151,8 +151,9 @@ struct CorosyncState {
   std::uint64_t written = 0;  // corosync.conf is that of this version of the configuration
   std::uint64_t runs = 0;     // … and Corosync runs by this one, as read back
   NodeSet counts;             // the nodes whose votes it counts; empty: not known
+  std::string key;            // Spec::key of `written`: what it starts with, should it start again
   bool operator==(const CorosyncState&) const = default;
-  auto fields() const { return std::tie(written, runs, counts); }
+  auto fields() const { return std::tie(written, runs, counts, key); }
 };
 
 struct NodeState {

@@ -124,8 +124,8 @@ inline constexpr auto kLayout<core::Brakes> =
 template <>
 inline constexpr auto kLayout<core::Spec> =
     fields(FIELD(cluster), FIELD(version), FIELD(source).up_to(kMaxSource), FIELD(profile), FIELD(quorum),
-           FIELD(timing), FIELD(brakes), FIELD(alert_command), FIELD(nodes), FIELD(capacity), FIELD(fencing),
-           FIELD(groups), FIELD(monitors));
+           FIELD(timing), FIELD(brakes), FIELD(alert_command), FIELD(key), FIELD(nodes), FIELD(capacity),
+           FIELD(fencing), FIELD(groups), FIELD(monitors));
 
 // ---- src/core/state.h
 
@@ -149,7 +149,8 @@ inline constexpr auto kLayout<core::FenceOrder> =
     fields(FIELD(id), FIELD(executor), FIELD(executor_incarnation), FIELD(target_incarnation), FIELD(level),
            FIELD(cause));
 template <>
-inline constexpr auto kLayout<core::CorosyncState> = fields(FIELD(written), FIELD(runs), FIELD(counts));
+inline constexpr auto kLayout<core::CorosyncState> =
+    fields(FIELD(written), FIELD(runs), FIELD(counts), FIELD(key));
 template <>
 inline constexpr auto kLayout<core::NodeState> = fields(
     FIELD(version), FIELD(standing), FIELD(incarnation), FIELD(suspended), FIELD(leaving), FIELD(ring_member),

@@ -555,8 +555,8 @@ std::string names_of(const State& state, NodeSet nodes) {
   return names;
 }
 
-bool changes_corosyncs_nodes(const Spec& now, const Spec& next) {
-  return now.arbiter_votes() != next.arbiter_votes() ||
+bool changes_who_hears_whom(const Spec& now, const Spec& next) {
+  return now.arbiter_votes() != next.arbiter_votes() || now.key != next.key ||
          !std::ranges::equal(now.nodes, next.nodes, [](const auto& a, const auto& b) {
            return a.first == b.first && a.second.name == b.second.name && a.second.links == b.second.links;
          });
@@ -578,6 +578,21 @@ std::string link_that_moves(const Spec& now, const Spec& next) {
   }
   return {};
 }
+
+// Who is not here would not hear the others when it is back.
+std::string key_that_stays(const State& state, const Spec& next) {
+  if (next.key == state.spec->key) return {};
+  if (next.key.empty())
+    return "`key` of [cluster] can be changed, and not left out any more: nobody would know whether all "
+           "nodes "
+           "have the same one; now it is " +
+           state.spec->key;
+  for (const auto& [id, node] : state.nodes) {
+    if (node.standing != Standing::kMember && node.last_seen != Lineage{})
+      return "the key changes only while all others are members; " + name_of(state, id) + " is not";
+  }
+  return {};
+}
 }  // namespace
 
 std::string cannot_apply(const State& state, const Spec& next) {
@@ -592,16 +607,17 @@ std::string cannot_apply(const State& state, const Spec& next) {
            "nodes, "
            "change the file on each, and start them again";
   }
-  if (changes_corosyncs_nodes(*state.spec, next)) {
+  if (changes_who_hears_whom(*state.spec, next)) {
     // One step at a time, or a node that missed the last one could find others that missed this one.
     const NodeSet behind = corosync_behind(state);
     const NodeSet awaited = corosync_awaits(state);
     if (!behind.empty())
-      return "nodes, their links and the arbiter change again once Corosync runs by configuration " +
+      return "nodes, their links, the arbiter and the key change again once Corosync runs by configuration " +
              std::to_string(state.spec->version) + " everywhere: not yet on " + names_of(state, behind) +
              (awaited.empty() ? "" : "; it waits for " + names_of(state, awaited));
     if (std::string moved = link_that_moves(*state.spec, next); !moved.empty()) return moved;
   }
+  if (std::string stays = key_that_stays(state, next); !stays.empty()) return stays;
   if (next.node_ids() != state.spec->node_ids()) {
     // Who may act is counted in votes of the configured nodes: all of them must agree on a change of that.
     for (const auto& [id, node] : state.nodes) {
