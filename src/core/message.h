@@ -168,6 +168,10 @@ struct FenceConfirm {  // the operator vouches that the node is off and stays of
   NodeId node;
   auto fields() const { return std::tie(node); }
 };
+struct FenceOff {  // switch the node off now
+  NodeId node;
+  auto fields() const { return std::tie(node); }
+};
 struct ClusterDisarm {
   static constexpr Duration kLongest = 24h;
   Duration length{0};  // from now on; zero: armed again
@@ -186,7 +190,7 @@ struct Request {
   std::uint64_t number = 0;
   std::string operator_name;
   std::variant<GroupStart, GroupStop, GroupMove, GroupClear, NodeDuty, MonitorSuspend, FenceConfirm,
-               ConfigApply, ClusterDisarm>
+               ConfigApply, ClusterDisarm, FenceOff>
       what;
 };
 

@@ -92,6 +92,7 @@ class Ring {
   LocalTime now() const { return now_; }
   Replica& at(NodeId id) { return *replicas_.at(id); }
   std::vector<Execute> executed;
+  std::vector<std::pair<NodeId, ExecuteFence>> fences;
   std::vector<Answer> answers;
   std::vector<std::pair<NodeId, std::string>> yields;
   std::vector<std::pair<NodeId, std::string>> said;   // events
@@ -111,6 +112,7 @@ class Ring {
       if (auto* spec = std::get_if<SpecProposed>(&effect)) hold(id, *spec);
       if (auto* prepare = std::get_if<Prepare>(&effect)) prepared.push_back({id, prepare->group});
       if (auto* execute = std::get_if<Execute>(&effect)) executed.push_back(*execute);
+      if (auto* fence = std::get_if<ExecuteFence>(&effect)) fences.push_back({id, *fence});
       if (auto* answer = std::get_if<Answer>(&effect)) answers.push_back(*answer);
       if (auto* yield = std::get_if<Yield>(&effect)) yields.push_back({id, yield->reason});
       if (auto* event = std::get_if<Event>(&effect)) said.push_back({id, event->text});
@@ -722,6 +724,76 @@ TEST(Replica, ComparesNoStateOfBeforeAConfigurationWithOneOfAfter) {
   ring.executed.clear();
   ring.say(n1, start(ring, ring.at(n1), web, n1));
   EXPECT_EQ(ring.executed.size(), 1u) << "nobody is frozen";
+}
+
+// Two nodes that plan; whom one of them fences leaves the ring before anybody can say that it is off.
+struct FencedPair {
+  FencedPair() : cluster(2) { cluster.has_fencer(); }
+  void begins() {
+    ring = std::make_unique<Ring>(cluster.spec, Ring::Plans::kYes);
+    ring->form({n1, n2}, 4);
+    ring->wait(200ms);
+  }
+  void asks_at(NodeId at, NodeId whom) { ring->report(at, Request{1, "root", FenceOff{whom}}); }
+  void confirms() {
+    const auto& [by, fence] = ring->fences.back();
+    ring->report(by, FenceResult{fence.target, fence.order.id, true, ""});
+  }
+  const NodeState& node(NodeId id) { return ring->at(n2).state().nodes.at(id); }
+
+  Cluster cluster;
+  std::unique_ptr<Ring> ring;
+};
+
+TEST(FenceOff, OfTheNodeWhereItIsAskedForIsDoneByTheOtherWhichThenRunsItsGroups) {
+  FencedPair pair;
+  const GroupId web = pair.cluster.group("web", {n1}).id;
+  pair.begins();
+  ASSERT_EQ(pair.ring->executed.size(), 1u);
+  pair.ring->report(n1,
+                    GroupReport{web, Spec::place_of(n1), pair.ring->executed[0].order.id, Activity::kOnline});
+  pair.asks_at(n1, n1);
+  ASSERT_EQ(pair.ring->answers.size(), 1u);
+  EXPECT_TRUE(pair.ring->answers[0].accepted);
+  ASSERT_EQ(pair.ring->fences.size(), 1u) << "at once, although all that runs, runs there";
+  EXPECT_EQ(pair.ring->fences[0].first, n2);
+  pair.ring->form({n2}, 8);
+  EXPECT_EQ(pair.ring->executed.size(), 1u) << "it is not confirmed yet";
+  pair.confirms();
+  EXPECT_EQ(pair.node(n1).standing, Standing::kSettled);
+  EXPECT_FALSE(pair.node(n1).fence_wish);
+  ASSERT_EQ(pair.ring->executed.size(), 2u);
+  EXPECT_EQ(pair.ring->executed[1].order.executor, n2);
+  EXPECT_EQ(pair.ring->fences.size(), 1u);
+}
+
+TEST(FenceOff, IsDoneAgainWhenItsConfirmationCameWhileThereWasNoView) {
+  FencedPair pair;  // nothing runs: nobody but the operator needs the fence
+  pair.begins();
+  pair.asks_at(n2, n1);
+  ASSERT_EQ(pair.ring->fences.size(), 1u);
+  pair.ring->cut_off(n2);
+  pair.confirms();
+  pair.ring->form({n2}, 8);
+  EXPECT_EQ(pair.node(n1).standing, Standing::kUnknown);
+  ASSERT_EQ(pair.ring->fences.size(), 2u);
+  pair.confirms();
+  EXPECT_EQ(pair.node(n1).standing, Standing::kSettled);
+  pair.ring->wait(5s);
+  EXPECT_EQ(pair.ring->fences.size(), 2u);
+}
+
+TEST(FenceOff, EndsWithTheIncarnationOfTheNodeThatItWasFor) {
+  FencedPair pair;
+  pair.begins();
+  pair.asks_at(n2, n1);
+  pair.ring->cut_off(n2);
+  pair.ring->boot(n1);
+  pair.ring->form({n1, n2}, 8);
+  EXPECT_EQ(pair.node(n1).standing, Standing::kMember);
+  EXPECT_FALSE(pair.node(n1).fence_wish);
+  pair.ring->wait(5s);
+  EXPECT_EQ(pair.ring->fences.size(), 1u);
 }
 
 Cluster leased() {

@@ -1,6 +1,15 @@
 #include "core/spec.h"
 
+#include <algorithm>
+
 namespace komainu::core {
+
+bool FenceDevice::reaches(NodeId target) const {
+  return targets.empty() || std::ranges::find(targets, target) != targets.end();
+}
+bool FenceLevel::reaches(NodeId target) const {
+  return std::ranges::any_of(devices, [&](const FenceDevice& device) { return device.reaches(target); });
+}
 
 PlaceSet Spec::allowed(const Group& group) const {
   PlaceSet places;

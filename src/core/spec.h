@@ -126,6 +126,7 @@ struct FenceDevice {
   std::vector<NodeId> targets;  // empty: all nodes
   bool operator==(const FenceDevice&) const = default;
   auto fields() const { return std::tie(type, params, targets); }
+  bool reaches(NodeId target) const;
 };
 
 // Devices of a level are all needed; levels are alternatives, tried in order.
@@ -133,6 +134,7 @@ struct FenceLevel {
   std::vector<FenceDevice> devices;
   bool operator==(const FenceLevel&) const = default;
   auto fields() const { return std::tie(devices); }
+  bool reaches(NodeId target) const;
 };
 
 enum class Profile : std::uint8_t { kFast, kLan, kWan };

@@ -156,9 +156,22 @@ struct CorosyncState {
   auto fields() const { return std::tie(written, runs, counts, key); }
 };
 
+// An operator's word that a node is to be switched off as it is now: it ends with this incarnation of the
+// node.
+struct FenceWish {
+  // For so long it is tried. Somebody waits for it; what comes later might hit a node that was repaired
+  // since.
+  static constexpr Duration kLasts = 2min;
+  Duration until{0};  // State::clock
+  std::string by;
+  Cause cause;
+  bool operator==(const FenceWish&) const = default;
+  auto fields() const { return std::tie(until, by, cause); }
+};
+
 struct NodeState {
   std::uint64_t version =
-      0;  // rises at every join, loss, suspension, resumption, end of a fence, change of duty
+      0;  // rises at every join, loss, suspension, resumption, end of a fence, change of duty or wish
   Standing standing = Standing::kUnknown;
   Incarnation incarnation;    // the last one known
   bool suspended = false;     // a member whose acknowledgements stopped
@@ -168,8 +181,9 @@ struct NodeState {
   Duty duty = Duty::kActive;  // durable
   std::map<NodeId, FenceOrder> fences;  // open ones by executor; two only after a merge
   std::uint32_t fence_failures = 0;     // in a row; levels are tried in turn
-  Lineage last_seen;                    // of the last view that it was a member of, as far as is known here
-  FailCount losses;                     // lost or suspended; one is forgotten each `brakes.window`
+  std::optional<FenceWish> fence_wish;
+  Lineage last_seen;  // of the last view that it was a member of, as far as is known here
+  FailCount losses;   // lost or suspended; one is forgotten each `brakes.window`
   std::map<NodeId, std::uint64_t> links_down;  // as this node sees its links: peer → bits of dead links
   std::optional<Duration> watchdog;            // of this incarnation, armed: its timeout as read back
   CorosyncState corosync;                      // outlives the daemon: the files do
@@ -177,8 +191,9 @@ struct NodeState {
   bool operator==(const NodeState&) const = default;
   auto fields() const {
     return std::tie(version, standing, incarnation, suspended, leaving, ring_member, since, duty, fences,
-                    fence_failures, last_seen, losses, links_down, watchdog, corosync, cause);
+                    fence_failures, fence_wish, last_seen, losses, links_down, watchdog, corosync, cause);
   }
+  bool is_to_be_fenced() const { return fence_wish || !fences.empty(); }
 };
 
 enum class Health : std::uint8_t { kUnknown, kHealthy, kWarning, kFailed };

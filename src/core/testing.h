@@ -125,6 +125,13 @@ class Cluster {
     node_state(id).duty = duty;
     ++node_state(id).version;
   }
+  // An operator asked for it just now.
+  void is_wanted_off(NodeId id) {
+    NodeState& known = node_state(id);
+    known.fence_wish =
+        FenceWish{.until = state_.clock + FenceWish::kLasts, .by = "root", .cause = {id, incarnation(id), 7}};
+    ++known.version;
+  }
   void reports(MonitorId monitor, NodeId where, Health health) {
     MonitorState& known = state_.monitors[monitor];
     known.at[Spec::place_of(where)] = health;

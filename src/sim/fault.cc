@@ -8,15 +8,15 @@ namespace komainu::sim {
 namespace {
 
 constexpr std::array<std::string_view, kFaultKinds> kNames{
-    "power-off",     "power-off-owner", "daemon-crash",   "shut-down",    "freeze",        "freeze-owner",
-    "daemon-hang",   "daemons-hang",    "corosync-hang",  "partition",    "isolate",       "isolate-owner",
-    "one-way",       "cut-pair",        "swizzle",        "link-loss",    "arbiter-loss",  "vote-moves",
-    "sends-refused", "process-dies",    "start-fails",    "stop-fails",   "stop-lies",     "agents-hang",
-    "agents-slow",   "monitor-fails",   "place-fails",    "nic-fails",    "common-mode",   "device-slow",
-    "device-dead",   "device-late",     "device-refuses", "disk-slow",    "disk-fails",    "old-store",
-    "lost-store",    "power-loss",      "group-start",    "group-stop",   "group-move",    "group-clear",
-    "drain",         "standby",         "resume",         "config-apply", "fence-confirm", "monitor-suspend",
-    "disarm"};
+    "power-off",       "power-off-owner", "daemon-crash",   "shut-down",    "freeze",        "freeze-owner",
+    "daemon-hang",     "daemons-hang",    "corosync-hang",  "partition",    "isolate",       "isolate-owner",
+    "one-way",         "cut-pair",        "swizzle",        "link-loss",    "arbiter-loss",  "vote-moves",
+    "sends-refused",   "process-dies",    "start-fails",    "stop-fails",   "stop-lies",     "agents-hang",
+    "agents-slow",     "monitor-fails",   "place-fails",    "nic-fails",    "common-mode",   "device-slow",
+    "device-dead",     "device-late",     "device-refuses", "disk-slow",    "disk-fails",    "old-store",
+    "lost-store",      "power-loss",      "group-start",    "group-stop",   "group-move",    "group-clear",
+    "drain",           "standby",         "resume",         "config-apply", "fence-confirm", "fence-off",
+    "monitor-suspend", "disarm"};
 
 }  // namespace
 

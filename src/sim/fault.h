@@ -61,6 +61,7 @@ enum class FaultKind : std::uint8_t {
   kResume,
   kConfigApply,
   kFenceConfirm,  // of a node that is off, and stays off as long as this lasts
+  kFenceOff,
   kMonitorSuspend,
   kDisarm,
 };

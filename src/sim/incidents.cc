@@ -441,6 +441,10 @@ bool Incidents::by_operator(const Fault& fault) {
       if (shape_.guard != Shape::Guard::kFencer) return false;
       ask(at, core::ClusterDisarm{fault.lasts, "work on what is below"});
       return true;
+    case FaultKind::kFenceOff:
+      if (shape_.guard != Shape::Guard::kFencer) return false;
+      ask(at, core::FenceOff{other});
+      return true;
     case FaultKind::kConfigApply:
       ask(at, core::ConfigApply{changed(*replica->state().spec, random_)});
       return true;

@@ -99,13 +99,13 @@ void Judge::off(NodeId node, const std::string& by) {
   seen_[node] = {};
   std::erase_if(resources_, [&](const auto& entry) { return entry.first.first == node; });
   const bool fenced = by.starts_with("fenced");
-  if (fenced) judge_brake(by);
+  if (fenced && !wanted_off_.contains(node)) judge_brake(by);
   if (on_off_ && by != "a loss of power") on_off_(node);
 }
 
 // Rule 6: never more fences in the brakes' window than configured, as counted by what was switched off.
-// Losses of one moment count once; moments are told apart by stream time, which stands still while there is
-// no view.
+// What an operator asked for does not count. Losses of one moment count once; moments are told apart by
+// stream time, which stands still while there is no view.
 void Judge::judge_brake(const std::string& by) {
   constexpr Duration kMoment = 12s;
   const core::Brakes& brakes = cluster_.spec().brakes;
@@ -308,6 +308,12 @@ void Judge::executes(NodeId node, GroupId group, const core::Order& order) {
 void Judge::fences(NodeId node, NodeId target, const core::FenceOrder&) {
   if (traces_) trace(node, fmt::format("FENCES {}", target.value));
   judge_right_to_act(node, "fences");
+  wanted_off_.erase(target);
+  const core::NodeState* known = cluster_.replica(node)->state().node(target);
+  if (known && known->fence_wish) {
+    wanted_off_.insert(target);
+    count(Premise::kFenceAskedFor);
+  }
   count(Premise::kFenceNeeded);
   comes(Moment::kFence, node);
 }

@@ -103,6 +103,7 @@ class Judge final : public Observer {
   std::map<core::ViewId, core::ViewId> lineage_of_view_;  // that the first live Hello named
   // When fences switched machines off, with stream time, since the last cold start.
   std::vector<std::pair<Duration, Duration>> fenced_;
+  NodeSet wanted_off_;  // by an operator, when their latest fence began
   bool traces_ = false;
   std::vector<std::string> trace_;
 };

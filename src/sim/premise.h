@@ -49,8 +49,9 @@ enum class Premise : std::uint8_t {
   kGivenUp,
   kSendsRefused,
   kFenceConfirmedByHand,
+  kFenceAskedFor,  // by an operator
 };
-inline constexpr std::size_t kPremises = static_cast<std::size_t>(Premise::kFenceConfirmedByHand) + 1;
+inline constexpr std::size_t kPremises = static_cast<std::size_t>(Premise::kFenceAskedFor) + 1;
 
 inline constexpr std::array<std::string_view, kPremises> kPremiseNames{
     "fence needed",
@@ -93,6 +94,7 @@ inline constexpr std::array<std::string_view, kPremises> kPremiseNames{
     "recovery given up",
     "sends refused",
     "fence confirmed by hand",
+    "fence asked for by an operator",
 };
 
 using PremiseCounts = std::array<std::uint64_t, kPremises>;

@@ -152,10 +152,12 @@ template <>
 inline constexpr auto kLayout<core::CorosyncState> =
     fields(FIELD(written), FIELD(runs), FIELD(counts), FIELD(key));
 template <>
+inline constexpr auto kLayout<core::FenceWish> = fields(FIELD(until), FIELD(by), FIELD(cause));
+template <>
 inline constexpr auto kLayout<core::NodeState> = fields(
     FIELD(version), FIELD(standing), FIELD(incarnation), FIELD(suspended), FIELD(leaving), FIELD(ring_member),
     FIELD(since), FIELD(duty), FIELD(fences), FIELD(fence_failures), FIELD(last_seen), FIELD(losses),
-    FIELD(links_down), FIELD(watchdog), FIELD(corosync), FIELD(cause));
+    FIELD(links_down), FIELD(watchdog), FIELD(corosync), FIELD(cause), FIELD(fence_wish));
 template <>
 inline constexpr auto kLayout<core::MonitorState> =
     fields(FIELD(at), FIELD(since), FIELD(evidence), FIELD(suspended), FIELD(was_healthy), FIELD(flaps));
@@ -230,12 +232,15 @@ inline constexpr auto kLayout<core::ConfigApply> = fields(FIELD(spec));
 template <>
 inline constexpr auto kLayout<core::ClusterDisarm> = fields(FIELD(length), FIELD(why));
 template <>
+inline constexpr auto kLayout<core::FenceOff> = fields(FIELD(node));
+template <>
 inline constexpr auto kLayout<core::ConfigRefuse> = fields(FIELD(version), FIELD(reason));
 template <>
 inline constexpr auto kLayout<decltype(core::Request::what)> =
     one_of(CHOSEN(what), ALTERNATIVE(group_start), ALTERNATIVE(group_stop), ALTERNATIVE(group_move),
            ALTERNATIVE(group_clear), ALTERNATIVE(node_duty), ALTERNATIVE(monitor_suspend),
-           ALTERNATIVE(fence_confirm), ALTERNATIVE(config_apply), ALTERNATIVE(cluster_disarm));
+           ALTERNATIVE(fence_confirm), ALTERNATIVE(config_apply), ALTERNATIVE(cluster_disarm),
+           ALTERNATIVE(fence_off));
 template <>
 inline constexpr auto kLayout<core::Request> = fields(FIELD(number), FIELD(operator_name), FIELD(what));
 template <>

@@ -187,12 +187,15 @@ struct Kernel {
       return Refusal{name_of(state, fence.executor) + " cannot fence " + what};
     }
     if (!target.fences.empty() || target.standing == Standing::kSettled) return superseded();
-    if (is_last_healthy(state, fence.target))
+    // The brakes are for what komainu decides by itself: they neither hold nor count what an operator asked
+    // for.
+    const bool braked = !target.fence_wish;
+    if (braked && is_last_healthy(state, fence.target))
       return Refusal{what + " is the last healthy node: it is not fenced"};
     // Nobody could begin it, and as long as it is open its target starts nothing.
     if (!are_quorate_without(state, fence.target))
       return Refusal{"without " + what + " the others are no quorum: it is not fenced"};
-    if (is_braked(state)) {
+    if (braked && is_braked(state)) {
       return Refusal{"brake: " + std::to_string(state.fences.size()) +
                      " nodes were fenced in a short time; " + what + " is not (komainu fence confirm " +
                      what + ", once it is off)"};
@@ -204,11 +207,11 @@ struct Kernel {
                                                .target_incarnation = target.incarnation,
                                                .level = fence.level,
                                                .cause = context.cause};
-    state.fences.push_back(state.clock);
+    if (braked) state.fences.push_back(state.clock);
     node_event(effects, Severity::kAlarm, EventKind::kFence, context.cause, fence.target,
                name_of(state, fence.executor) + " fences " + what +
                    (fence.reason.empty() ? "" : ": " + fence.reason));
-    if (used_brake(state) == state.spec->brakes.fences) {
+    if (braked && used_brake(state) == state.spec->brakes.fences) {
       node_event(
           effects, Severity::kAlarm, EventKind::kFence, context.cause, fence.target,
           "the brake holds from now on: no other node is fenced until this has been quiet for a while");

@@ -188,6 +188,30 @@ TEST(Admit, BrakesFencesButCountsOneCorrelatedLossOnce) {
   EXPECT_EQ(judge(state, fence(state, node(2), node(1))).refused, "");
 }
 
+TEST(Admit, NeitherHoldsNorCountsAFenceThatAnOperatorAskedFor) {
+  Cluster cluster(2);
+  cluster.has_fencer();
+  cluster.spec.brakes.fences = 1;
+  cluster.has_duty(node(1), Duty::kStandby);
+  cluster.passes(100s);
+  cluster.edit().fences = {Duration{10s}};
+  EXPECT_THAT(judge(cluster.state(), fence(cluster.state(), node(2), node(1))).refused, HasSubstr("healthy"));
+  cluster.is_wanted_off(node(2));
+  const Verdict verdict = judge(cluster.state(), fence(cluster.state(), node(2), node(1)));
+  EXPECT_EQ(verdict.refused, "");
+  EXPECT_TRUE(verdict.state.nodes.at(node(2)).fences.contains(node(1)));
+  EXPECT_EQ(verdict.state.fences, cluster.state().fences);
+}
+
+TEST(Admit, FencesForAnOperatorAlsoNobodyWithoutWhomTheOthersAreNoQuorum) {
+  Cluster cluster(3);
+  cluster.has_fencer();
+  cluster.stands(node(3), Standing::kSettled);
+  cluster.is_wanted_off(node(2));
+  EXPECT_THAT(judge(cluster.state(), fence(cluster.state(), node(2), node(1))).refused,
+              HasSubstr("no quorum"));
+}
+
 TEST(Admit, StartsAndFencesNothingWhileDisarmed) {
   Cluster cluster(2);
   cluster.has_fencer();

@@ -11,7 +11,7 @@ Places::Places(const State& state) {
     if (is_unsteady(state, node)) unsteady.insert(place);
     if (node.standing != Standing::kMember || node.suspended || !state.spec->node(id)) continue;
     answering.insert(place);
-    if (node.leaving || !node.fences.empty() || !state.spec->guarded_by(node.watchdog)) continue;
+    if (node.leaving || node.is_to_be_fenced() || !state.spec->guarded_by(node.watchdog)) continue;
     able.insert(place);
     if (node.duty == Duty::kActive) taking.insert(place);
   }

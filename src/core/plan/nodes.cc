@@ -68,8 +68,14 @@ class NodePlanner {
     if (state_.spec->fencing.empty()) return take_for_stopped(id, node, *grounds);
     const std::optional<std::uint32_t> level = next_level(id, node);
     const std::optional<NodeId> executor = executor_for(id);
-    if (!level || !executor) return std::nullopt;
-    if (const char* why = held_back_by(id)) {
+    if (!level || !executor) {
+      if (node.fence_wish) {
+        held_back.push_back({id, name_of(state_, id) + " is not fenced, nobody can do it: " + grounds->reason,
+                             grounds->cause});
+      }
+      return std::nullopt;
+    }
+    if (const char* why = held_back_by(id, node)) {
       held_back.push_back(
           {id, name_of(state_, id) + " is not fenced, " + why + ": " + grounds->reason, grounds->cause});
       return std::nullopt;
@@ -83,14 +89,16 @@ class NodePlanner {
                    grounds->cause};
   }
 
-  // None: nothing.
-  const char* held_back_by(NodeId id) const {
-    if (is_last_healthy(state_, id, condemned_)) return "it is the last healthy node";
+  // None: nothing. An operator knows what he asks for; what cannot be begun he cannot ask for either.
+  const char* held_back_by(NodeId id, const NodeState& node) const {
+    if (!node.fence_wish && is_last_healthy(state_, id, condemned_)) return "it is the last healthy node";
     if (!are_quorate_without(state_, id)) return "without it the others are no quorum";
-    return braked_ ? "the brake holds" : nullptr;
+    return braked_ && !node.fence_wish ? "the brake holds" : nullptr;
   }
 
   std::optional<Grounds> grounds_against(NodeId id, const NodeState& node) const {
+    if (node.fence_wish && !state_.spec->fencing.empty())
+      return Grounds{node.fence_wish->by + " asked for it", node.fence_wish->cause};
     switch (node.standing) {
       case Standing::kLeft:
       case Standing::kSettled:
@@ -163,16 +171,10 @@ class NodePlanner {
   std::optional<std::uint32_t> next_level(NodeId target, const NodeState& node) const {
     std::vector<std::uint32_t> levels;
     for (std::uint32_t level = 0; level < state_.spec->fencing.size(); ++level) {
-      const std::vector<FenceDevice>& devices = state_.spec->fencing[level].devices;
-      if (std::ranges::any_of(devices, [&](const FenceDevice& device) { return reaches(device, target); })) {
-        levels.push_back(level);
-      }
+      if (state_.spec->fencing[level].reaches(target)) levels.push_back(level);
     }
     if (levels.empty()) return std::nullopt;
     return levels[node.fence_failures % levels.size()];
-  }
-  static bool reaches(const FenceDevice& device, NodeId target) {
-    return device.targets.empty() || std::ranges::find(device.targets, target) != device.targets.end();
   }
 
   std::optional<NodeId> executor_for(NodeId target) const {
@@ -217,6 +219,9 @@ Plans plan_nodes(const State& state, NodeId planner, const GroupPlans& groups) {
 bool holds_fewer(const State& state, NodeId target) {
   NodeSet ours = state.members();
   ours.erase(target);
+  const auto is_unwanted = [&](NodeId id) { return state.nodes.at(id).fence_wish.has_value(); };
+  if (is_unwanted(target)) return false;
+  if (std::ranges::any_of(ours, is_unwanted)) return true;
   const NodeSet theirs = state.spec->node_ids() - ours;
   std::uint32_t we_hold = 0;
   std::uint32_t they_hold = 0;

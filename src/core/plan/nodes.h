@@ -14,7 +14,7 @@ Plans plan_nodes(const State& state, NodeId planner, const GroupPlans& groups);
 
 // In a race of two halves to fence each other, who may run fewer groups waits Timing::fence_race, so that
 // the business survives where most of it is. Both halves know the same state and come to opposite answers: at
-// a tie the half with the lowest node shoots at once.
+// a tie the half with the lowest node shoots at once. Whom an operator wants off, shoots last.
 bool holds_fewer(const State& state, NodeId target);
 
 }  // namespace komainu::core

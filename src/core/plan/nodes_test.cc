@@ -301,6 +301,66 @@ TEST(Fencing, IsTheLastStepOfALadderThatEndsWithAReset) {
                           "db: it answers 500"));
 }
 
+TEST(Fencing, OfAHealthyMemberIsOrderedWhereAnOperatorAskedForIt) {
+  Pair pair;
+  pair.is_wanted_off(node(1));
+  for (NodeId planner : {node(1), node(2)}) {
+    EXPECT_THAT(plans(pair, planner), ElementsAre("node2 fences node1 by level 0: root asked for it"));
+    EXPECT_EQ(plan(pair.state(), planner).due[0].cause, pair.node_state(node(1)).fence_wish->cause);
+  }
+  pair.node_state(node(1)).fences[node(2)] = FenceOrder{};
+  EXPECT_THAT(plans(pair, node(2)), IsEmpty());
+}
+
+TEST(Fencing, ThatAnOperatorAskedForEndsWithAConfirmationWhoeverNeedsIt) {
+  Pair pair;
+  pair.is_wanted_off(node(2));  // it runs nothing
+  for (Standing standing : {Standing::kLost, Standing::kUnknown, Standing::kLeft}) {
+    pair.stands(node(2), standing);
+    EXPECT_THAT(plans(pair), ElementsAre("node1 fences node2 by level 0: root asked for it"));
+  }
+}
+
+TEST(Fencing, ThatAnOperatorAskedForIsNotHeldBackByTheBrakes) {
+  Pair pair;
+  pair.spec.brakes.fences = 1;
+  pair.edit().fences = {1s};
+  pair.passes(10s);
+  pair.has_duty(node(2), Duty::kStandby);
+  pair.is_wanted_off(node(1));
+  EXPECT_THAT(plans(pair, node(2)), ElementsAre("node2 fences node1 by level 0: root asked for it"));
+}
+
+TEST(Fencing, ThatAnOperatorAskedForSaysWhyItIsNotBegun) {
+  Cluster cluster(3);
+  cluster.has_fencer();
+  const auto why = [&] { return plan(cluster.state(), node(1)).held_back.at(0).why; };
+  cluster.stands(node(3), Standing::kSettled);
+  cluster.is_wanted_off(node(2));
+  EXPECT_EQ(why(), "node2 is not fenced, without it the others are no quorum: root asked for it");
+  cluster.stands(node(3), Standing::kMember);
+  cluster.node_state(node(1)).leaving = cluster.node_state(node(3)).leaving = true;
+  EXPECT_EQ(why(), "node2 is not fenced, nobody can do it: root asked for it");
+}
+
+TEST(Fencing, KeepsGroupsFromComingToANodeThatAnOperatorWantsOff) {
+  Pair pair;
+  pair.group("web", {node(1)});
+  EXPECT_THAT(plans(pair), ElementsAre("start web on node1"));
+  pair.is_wanted_off(node(1));
+  EXPECT_THAT(plans(pair, node(2)),
+              ElementsAre("start web on node2", "node2 fences node1 by level 0: root asked for it"))
+      << "and db, which runs there, is not stopped first";
+}
+
+TEST(FenceRace, IsLostByWhomAnOperatorWantsOff) {
+  Pair pair;
+  pair.is_wanted_off(node(1));
+  EXPECT_FALSE(holds_fewer(pair.state(), node(1))) << "although all that runs, runs there";
+  pair.stands(node(2), Standing::kUnknown);
+  EXPECT_TRUE(holds_fewer(pair.state(), node(2)));
+}
+
 TEST(FenceRace, IsLostByWhoHoldsLess) {
   Pair pair;
   pair.stands(node(1), Standing::kUnknown);  // as node2 sees it

@@ -41,7 +41,7 @@ std::optional<Obstacle> Placement::node_obstacle(NodeId id) const {
   const NodeState* node = board_.state().node(id);
   if (!node || node->standing != Standing::kMember) return because(Kind::kNotAMember);
   if (node->suspended) return because(Kind::kSuspended);
-  if (!node->fences.empty()) return because(Kind::kBeingFenced);
+  if (node->is_to_be_fenced()) return because(Kind::kBeingFenced);
   if (node->leaving) return because(Kind::kLeaving);
   if (!board_.spec().guarded_by(node->watchdog)) return because(Kind::kUnguarded);
   if (node->duty == Duty::kDrained) return because(Kind::kDrained);

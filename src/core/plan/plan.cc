@@ -29,11 +29,12 @@ Plans merge(const State& state, GroupPlans&& groups, Plans&& nodes) {
   return plans;
 }
 
-// No node is absent without being known to be down, and none is silent.
+// No node is absent without being known to be down, and none is silent or wanted off.
 bool all_accounted_for(const State& state) {
   return std::ranges::all_of(state.nodes, [](const auto& entry) {
     const NodeState& node = entry.second;
-    return !node.suspended && node.standing != Standing::kLost && node.standing != Standing::kUnknown;
+    return !node.suspended && !node.fence_wish && node.standing != Standing::kLost &&
+           node.standing != Standing::kUnknown;
   });
 }
 

@@ -166,7 +166,7 @@ Request any_request(Draw& draw, const State& state) {
   const NodeId node = any_key(draw, state.nodes);
   const std::optional<PlaceId> place = draw.one_in(2) ? std::optional(Spec::place_of(node)) : std::nullopt;
   Request request{.number = 1, .operator_name = "root"};
-  switch (draw.below(8)) {
+  switch (draw.below(9)) {
     case 0:
       request.what = GroupStart{group, place};
       break;
@@ -187,6 +187,9 @@ Request any_request(Draw& draw, const State& state) {
       break;
     case 6:
       request.what = ClusterDisarm{draw.below(3) * Duration{3s}, "a new switch"};
+      break;
+    case 7:
+      request.what = FenceOff{node};
       break;
     default:
       if (state.monitors.empty()) return any_request(draw, state);

@@ -6,6 +6,7 @@
 
 #include "base/digest.h"
 #include "base/duration_text.h"
+#include "core/admit/admit.h"
 #include "core/corosync.h"
 #include "core/record/events.h"
 #include "core/rules.h"
@@ -291,7 +292,11 @@ struct Recorder {
     const Duration longest = applies(Rule::kTicksAreCapped) ? kLongestTick : Duration::max();
     state.clock += std::clamp(tick.elapsed, Duration{0}, longest);
     for (auto& [id, known] : state.groups) decay(id, known);
-    for (auto& [id, node] : state.nodes) forget(node.losses, state.spec->brakes.window);
+    for (auto& [id, node] : state.nodes) {
+      forget(node.losses, state.spec->brakes.window);
+      if (node.fence_wish && node.fences.empty() && state.clock >= node.fence_wish->until)
+        drop_fence_wish(state, id, "it was tried for " + duration_text(FenceWish::kLasts), effects);
+    }
     for (auto& [id, monitor] : state.monitors) forget_all(monitor.flaps, state.spec->brakes.window);
     std::erase_if(state.fences, [&](Duration at) { return state.clock - at > state.spec->brakes.window; });
     if (state.cold && (state.unknown_places().empty() ||
@@ -484,6 +489,33 @@ struct Recorder {
     settle(state, confirm.node, "is off by the word of " + request.operator_name, caused, effects);
     answer(request, true, text);
   }
+  void ask(const Request& request, const FenceOff& off) {
+    auto it = state.nodes.find(off.node);
+    if (it == state.nodes.end()) return answer(request, false, "there is no such node");
+    NodeState& target = it->second;
+    if (target.standing == Standing::kSettled && !target.ring_member)
+      return answer(request, true, name_of(state, off.node) + " is known to be off already");
+    if (std::string why = cannot_fence(off.node); !why.empty()) return answer(request, false, why);
+    target.fence_wish = FenceWish{
+        .until = state.clock + FenceWish::kLasts, .by = request.operator_name, .cause = context.cause};
+    ++target.version;
+    const std::string text = "fence " + name_of(state, off.node) + " off";
+    say(request, std::nullopt, off.node, text);
+    answer(request, true, text + (target.fences.empty() ? "" : ": it is being fenced already"));
+  }
+  std::string cannot_fence(NodeId id) const {
+    const std::string name = name_of(state, id);
+    const std::string by_hand =
+        ": switch it off by hand, then tell the cluster (komainu fence confirm " + name + ")";
+    if (state.disarmed) return kDisarmed;
+    if (std::ranges::none_of(state.spec->fencing, [&](const FenceLevel& level) { return level.reaches(id); }))
+      return "no fencing device reaches " + name + by_hand;
+    if (!are_quorate_without(state, id))
+      return "without " + name + " the others are no quorum, and could not fence it" + by_hand;
+    if (state.nodes.at(id).standing == Standing::kSettled)
+      return name + " counts as off, but its Corosync is in the ring: stop it there";
+    return {};
+  }
   void ask(const Request& request, const ClusterDisarm& disarm) {
     if (disarm.length <= Duration{0}) {
       if (!state.disarmed) return answer(request, false, "the cluster is armed");
@@ -502,6 +534,9 @@ struct Recorder {
                               .by = request.operator_name,
                               .why = disarm.why,
                               .cause = context.cause};
+    for (const auto& [id, node] : state.nodes) {
+      if (node.fence_wish) drop_fence_wish(state, id, "the cluster is disarmed", effects);
+    }
     effects.emplace_back(Event{Severity::kAlarm, EventKind::kOperator, context.cause, std::nullopt,
                                std::nullopt, std::nullopt,
                                request.operator_name + ": disarm: " + disarm.why});
@@ -675,12 +710,21 @@ void note_loss(State& state, NodeId node, Effects& effects) {
                  name + " ends that)");
 }
 
+void drop_fence_wish(State& state, NodeId node, const std::string& why, Effects& effects) {
+  NodeState& spared = state.nodes.at(node);
+  const FenceWish wish = *std::exchange(spared.fence_wish, std::nullopt);
+  ++spared.version;
+  node_event(effects, Severity::kAlarm, EventKind::kFence, wish.cause, node,
+             name_of(state, node) + " is not fenced as " + wish.by + " asked: " + why);
+}
+
 void settle(State& state, NodeId node, const std::string& why, const Context& context, Effects& effects) {
   NodeState& settled = state.nodes.at(node);
   const PlaceId place = Spec::place_of(node);
   settled.standing = Standing::kSettled;
   settled.suspended = false;
   settled.fence_failures = 0;
+  settled.fence_wish.reset();
   settled.since = state.clock;
   ++settled.version;
   node_event(effects, Severity::kWarning, EventKind::kFence, context.cause, node,

@@ -29,6 +29,9 @@ Cause cause_of_loss(NodeId id, const NodeState& node);
 // A member has been lost, or stopped answering: too often, and groups avoid it.
 void note_loss(State& state, NodeId node, Effects& effects);
 
+// What an operator asked for of the node is not pursued any more.
+void drop_fence_wish(State& state, NodeId node, const std::string& why, Effects& effects);
+
 // A node surely runs nothing any more: fenced and confirmed, lease over, or the operator's word.
 void settle(State& state, NodeId node, const std::string& why, const Context& context, Effects& effects);
 

@@ -199,6 +199,105 @@ TEST(Disarm, AndAConfigurationWithoutAFencerExcludeEachOther) {
   }
 }
 
+// A cluster that is asked to fence node2 off.
+struct FencingOff : Reporting {
+  FencingOff() { has_fencer(); }
+  std::pair<bool, std::string> ask() {
+    effects.clear();
+    says(node(1), Request{1, "root", FenceOff{node(2)}});
+    return answered(effects);
+  }
+  bool is_wished() { return node_state(node(2)).fence_wish.has_value(); }
+  std::string last_alarm() const {
+    std::string text;
+    for (const Effect& effect : effects)
+      if (const auto* event = std::get_if<Event>(&effect); event && event->severity == Severity::kAlarm)
+        text = event->text;
+    return text;
+  }
+};
+
+TEST(FenceOff, IsRememberedWithWhoAskedForIt) {
+  FencingOff cluster;
+  const std::uint64_t before = cluster.node_state(node(2)).version;
+  EXPECT_EQ(cluster.ask(), std::pair(true, std::string("fence node2 off")));
+  ASSERT_TRUE(cluster.is_wished());
+  EXPECT_EQ(cluster.node_state(node(2)).fence_wish->by, "root");
+  EXPECT_GT(cluster.node_state(node(2)).version, before) << "what was proposed before is for another state";
+  cluster.node_state(node(2)).fences[node(1)] = FenceOrder{};
+  EXPECT_EQ(cluster.ask().second, "fence node2 off: it is being fenced already");
+}
+
+TEST(FenceOff, IsRefusedWhereItCannotWork) {
+  const struct {
+    const char* what;
+    void (*spoil)(FencingOff&);
+    const char* says;
+  } cases[] = {
+      {"no fencer", [](FencingOff& c) { c.spec.fencing.clear(); }, "no fencing device reaches node2"},
+      {"none for it", [](FencingOff& c) { c.spec.fencing[0].devices[0].targets = {node(1)}; },
+       "no fencing device reaches"},
+      {"nobody else", [](FencingOff& c) { c.node_state(node(1)).suspended = true; }, "no quorum"},
+      {"disarmed", [](FencingOff& c) { c.edit().disarmed = Disarmed{.until = 1h}; }, "disarmed"},
+      {"stopped, and its Corosync is here",
+       [](FencingOff& c) {
+         c.stands(node(2), Standing::kSettled);
+         c.node_state(node(2)).ring_member = true;
+       },
+       "its Corosync is in the ring"},
+  };
+  for (const auto& each : cases) {
+    FencingOff cluster;
+    each.spoil(cluster);
+    const auto [accepted, text] = cluster.ask();
+    EXPECT_FALSE(accepted) << each.what;
+    EXPECT_NE(text.find(each.says), std::string::npos) << each.what << ": " << text;
+    EXPECT_FALSE(cluster.is_wished()) << each.what;
+  }
+}
+
+TEST(FenceOff, OfANodeThatIsOffHasNothingToDo) {
+  FencingOff cluster;
+  cluster.stands(node(2), Standing::kSettled);
+  EXPECT_EQ(cluster.ask(), std::pair(true, std::string("node2 is known to be off already")));
+  EXPECT_FALSE(cluster.is_wished());
+}
+
+TEST(FenceOff, EndsWithTheConfirmationAndNotWithAFailure) {
+  FencingOff cluster;
+  cluster.ask();
+  const auto fence_ends = [&](std::uint64_t number, bool confirmed) {
+    const OrderId order{{{1, 4}, 1}, number};
+    cluster.node_state(node(2)).fences[node(1)] =
+        FenceOrder{.id = order, .executor = node(1), .target_incarnation = Cluster::incarnation(node(2))};
+    cluster.says(node(1), FenceResult{node(2), order, confirmed, "the switch does not answer"});
+  };
+  fence_ends(90, false);
+  EXPECT_TRUE(cluster.is_wished());
+  fence_ends(91, true);
+  EXPECT_FALSE(cluster.is_wished());
+  EXPECT_EQ(cluster.node_state(node(2)).standing, Standing::kSettled);
+}
+
+TEST(FenceOff, IsGivenUpWithAnAlarmAfterAWhileButNotWhileAFenceIsOpen) {
+  FencingOff cluster;
+  cluster.ask();
+  cluster.node_state(node(2)).fences[node(1)] = FenceOrder{};
+  cluster.time_passes(FenceWish::kLasts);
+  EXPECT_TRUE(cluster.is_wished());
+  cluster.node_state(node(2)).fences.clear();
+  cluster.time_passes(5s);
+  EXPECT_FALSE(cluster.is_wished());
+  EXPECT_EQ(cluster.last_alarm(), "node2 is not fenced as root asked: it was tried for 2min");
+}
+
+TEST(FenceOff, EndsWhenTheClusterIsDisarmed) {
+  FencingOff cluster;
+  cluster.ask();
+  cluster.says(node(1), Request{2, "root", ClusterDisarm{1min, "a new switch"}});
+  EXPECT_FALSE(cluster.is_wished());
+}
+
 TEST(Durable, KeepsTheClusterDisarmedOverAColdStart) {
   Reporting cluster;
   cluster.passes(100s);

@@ -164,7 +164,10 @@ struct Merge {
           node.cause = {};
         }
       }
-      if (incarnation != node.incarnation) node.watchdog.reset();
+      if (incarnation != node.incarnation) {
+        node.watchdog.reset();
+        if (node.fence_wish) drop_fence_wish(state, id, "it has started anew", effects);
+      }
       node.standing = standing;
       node.incarnation = incarnation;
       node.suspended = false;

@@ -72,7 +72,7 @@ Result<std::unique_ptr<drivers::Check>> make_fence_check(const core::Spec& spec,
     for (const core::FenceLevel& configured : spec.fencing) {
       Level level;
       for (const core::FenceDevice& device : configured.devices) {
-        if (!device.targets.empty() && std::ranges::count(device.targets, id) == 0) continue;
+        if (!device.reaches(id)) continue;
         auto made = maker.fencer(device);
         if (!made) return std::unexpected(made.error());
         level.devices.push_back(std::move(*made));

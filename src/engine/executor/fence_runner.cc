@@ -41,7 +41,7 @@ FenceRunner::Fence FenceRunner::prepare(const core::Spec& spec, NodeId target,
     return fence;
   }
   for (const core::FenceDevice& device : spec.fencing[order.level].devices) {
-    if (!device.targets.empty() && std::ranges::count(device.targets, target) == 0) continue;
+    if (!device.reaches(target)) continue;
     auto made = maker_.fencer(device);
     if (!made) {
       // All devices of a level are needed: without this one the others confirm nothing.
