@@ -1,4 +1,4 @@
-"""The cluster itself is changed while the business runs: times, links, nodes. Corosync follows by itself."""
+"""The cluster itself is changed while the business runs: times, links, nodes, the key. Corosync follows by itself."""
 
 import re
 import unittest
@@ -36,6 +36,16 @@ class OnlineChange(unittest.TestCase):
             name = self.newcomer.name
             text = re.sub(rf'\[\[node\]\]\nname  = "{name}"\nlinks = .*\n', "", text).replace(f', "{name}"', "")
         return text + more
+
+    def with_key(self, key):
+        return self.toml(two=True).replace("[cluster]\n", f'[cluster]\nkey = "{key}"\n', 1)
+
+    def refuses(self, server, toml):
+        """What it says."""
+        server.write("/etc/komainu/refused.toml", toml, mode=0o640)
+        refused = self.cluster.komainu(server, "config", "apply", "/etc/komainu/refused.toml", check=False)
+        self.assertNotEqual(refused.returncode, 0)
+        return refused.stderr
 
     def apply(self, toml):
         """Until Corosync runs by it on all nodes that are on."""
@@ -97,10 +107,7 @@ class OnlineChange(unittest.TestCase):
         self.newcomer.systemctl("stop", "komainud", timeout=60)
         wait_for(lambda: self.witness.answering() not in (None, self.newcomer.name), 30, "the group has moved away")
         self.lab.servers.remove(self.newcomer)
-        first.write("/etc/komainu/two.toml", self.toml(two=True), mode=0o640)
-        refused = self.cluster.komainu(first, "config", "apply", "/etc/komainu/two.toml", check=False)
-        self.assertNotEqual(refused.returncode, 0)
-        self.assertIn(f"stop Corosync on {self.newcomer.name}", refused.stderr)
+        self.assertIn(f"stop Corosync on {self.newcomer.name}", self.refuses(first, self.toml(two=True)))
         self.newcomer.systemctl("stop", "corosync")
         wait_for(lambda: not self.is_in_ring(self.newcomer), 30, "its Corosync has left the ring")
         mark = self.witness.mark()
@@ -131,6 +138,36 @@ class OnlineChange(unittest.TestCase):
             self.cluster.wait_healthy()
         self.undisturbed(self.mark)
 
+    def new_key(self, server):
+        said = self.cluster.komainu(server, "cluster", "new-key").stdout
+        return re.search(r'key = "([0-9a-f]{16})"', said).group(1)
+
+    def test_the_key_changes_while_the_service_answers(self):
+        active = self.lab.server(self.witness.answering())
+        other, = self.lab.others(active)
+        key = self.new_key(active)
+
+        # As long as a node does not have it, nothing changes.
+        self.assertIn(f"{other.name} cannot hold the configuration: there is no /etc/corosync/authkey.{key}",
+                      self.refuses(active, self.with_key(key)))
+        for server in self.lab.servers:
+            self.assertEqual(self.corosync(server, "totem.keyfile"), "/etc/corosync/authkey")
+
+        other.write("/root/key.bundle", active.path("/etc/komainu/key.bundle").read_bytes(), mode=0o600)
+        self.cluster.komainu(other, "cluster", "take-key", "/root/key.bundle")
+        self.apply(self.with_key(key))
+        for server in self.lab.servers:
+            self.assertEqual(self.corosync(server, "totem.keyfile"), f"/etc/corosync/authkey.{key}")
+        self.undisturbed(self.mark)
+        self.assertEqual(self.alarms(), [])
+
+        # Who starts with the new key alone hears the one that took it up while it ran.
+        for server in self.lab.servers:
+            server.run(["rm", "/etc/corosync/authkey"])
+        other.systemctl("restart", "corosync", timeout=60)
+        self.cluster.wait_healthy()
+        self.undisturbed(self.mark)
+
     def test_who_was_off_follows_when_it_is_back(self):
         active = self.lab.server(self.witness.answering())
         other, = self.lab.others(active)
@@ -142,10 +179,11 @@ class OnlineChange(unittest.TestCase):
         self.apply(self.toml(two=True, more='\n[timing]\ntoken = "950ms"\n'))
 
         # It may count other votes when it is back, or miss that they are counted otherwise.
-        active.write("/etc/komainu/three.toml", self.toml(two=False), mode=0o640)
-        refused = self.cluster.komainu(active, "config", "apply", "/etc/komainu/three.toml", check=False)
-        self.assertNotEqual(refused.returncode, 0)
-        self.assertIn("only while all others are members", refused.stderr)
+        self.assertIn("only while all others are members", self.refuses(active, self.toml(two=False)))
+
+        # It would not hear the others when it is back.
+        key = self.new_key(active)
+        self.assertIn("the key changes only while all others are members", self.refuses(active, self.with_key(key)))
 
         other.power_on()
         self.cluster.wait_healthy()

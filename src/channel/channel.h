@@ -77,6 +77,7 @@ struct RunningSettings {
   Duration token{0};
   std::map<NodeId, std::vector<std::string>> links;  // addresses
   std::uint32_t expected_votes = 0;                  // of which the majority is its quorum
+  std::string key_file;
   bool operator==(const RunningSettings&) const = default;
 };
 

@@ -271,6 +271,14 @@ std::map<NodeId, std::vector<std::string>> Session::running_links() {
   return links;
 }
 
+std::string Session::running_key_file() {
+  char* path = nullptr;
+  if (cmap_get_string(*map_, "totem.keyfile", &path) != CS_OK) return {};
+  std::string result = path;
+  std::free(path);
+  return result;
+}
+
 Result<std::optional<RunningSettings>> Session::running_settings() {
   if (is_reading(*map_)) return std::nullopt;
   std::uint32_t milliseconds = 0;
@@ -283,7 +291,8 @@ Result<std::optional<RunningSettings>> Session::running_settings() {
   votequorum_info votes{};
   if (code = votequorum_getinfo(*votes_, self, &votes); code != CS_OK)
     return refused("ask Corosync for its votes", code);
-  return RunningSettings{std::chrono::milliseconds(milliseconds), running_links(), votes.node_expected_votes};
+  return RunningSettings{std::chrono::milliseconds(milliseconds), running_links(), votes.node_expected_votes,
+                         running_key_file()};
 }
 
 Result<void> Session::reload() {

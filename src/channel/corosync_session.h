@@ -68,6 +68,7 @@ class Session {
  private:
   Session() = default;
   std::map<NodeId, std::vector<std::string>> running_links();
+  std::string running_key_file();
   Result<void> initialize(NodeId self, Listener& listener);
 
   std::optional<cpg_handle_t> cpg_;

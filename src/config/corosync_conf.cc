@@ -43,7 +43,7 @@ std::string totem(const core::Spec& spec) {
       "  token_coefficient: 0\n"
       "  consensus: {}\n"
       "  fail_recv_const: {}\n",
-      spec.cluster, kCorosyncKey, token, token * 6 / 5, kFailReceive);
+      spec.cluster, corosync_key_file(spec), token, token * 6 / 5, kFailReceive);
   // Every packet goes over every link, so that the loss of one costs no token, however late it is noticed.
   // knet looks at its links every 200 ms (KNET_THREADS_TIMER_RES), whatever the interval: a timeout near that
   // takes a live link for dead between two pings, as Corosync's default of token / 2 does with a short token.
@@ -96,6 +96,10 @@ std::string nodelist(const core::Spec& spec) {
 }
 
 }  // namespace
+
+std::string corosync_key_file(const core::Spec& spec, const std::string& unnamed) {
+  return spec.key.empty() ? unnamed : unnamed + "." + spec.key;
+}
 
 std::string corosync_conf(const core::Spec& spec) {
   return "# Written by komainu from cluster.toml. Changes made here are lost.\n" + totem(spec) +

@@ -9,6 +9,8 @@ namespace komainu::config {
 
 // Where Corosync finds the key that all nodes share: at least 128 bytes, mode 0400.
 inline constexpr const char* kCorosyncKey = "/etc/corosync/authkey";
+// … where the configuration names one by its fingerprint, beside it.
+std::string corosync_key_file(const core::Spec& spec, const std::string& unnamed = kCorosyncKey);
 
 // For two and more nodes; a single server needs no Corosync. Corosync's node ids are ours + 1, since it knows
 // no 0. The same Spec always gives the same bytes.

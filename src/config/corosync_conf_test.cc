@@ -109,6 +109,13 @@ TEST(CorosyncConf, AQuorumDeviceAndTwoNodeExcludeEachOther) {
                   "    net {\n      host: 10.0.1.1\n      algorithm: ffsplit\n      tls: required\n"));
 }
 
+TEST(CorosyncConf, NamesTheFileOfTheKeyThatIsNamed) {
+  core::Spec spec = good(testing::two_nodes());
+  spec.key = "2b7e151628aed2a6";
+  EXPECT_TRUE(has(corosync_conf(spec), "  keyfile: /etc/corosync/authkey.2b7e151628aed2a6\n"));
+  EXPECT_EQ(corosync_key_file(spec, "/elsewhere/key"), "/elsewhere/key.2b7e151628aed2a6");
+}
+
 // `corosync -t` wants the key file to exist and this machine to be one of the nodes: it is given a key, and
 // the first node gets this machine's name.
 class RealCorosync : public ::testing::Test {

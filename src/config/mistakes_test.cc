@@ -82,6 +82,13 @@ TEST(Mistakes, AGoodFileHasNone) {
   expect(two_nodes(), {});
 }
 
+TEST(Mistakes, AKeyIsNamedByItsFingerprint) {
+  for (const char* key : {"2b7e151628aed2a", "2b7e151628aed2a61", "2B7E151628AED2A6", "../corosync.conf"})
+    expect(replaced(two_nodes(), "name = \"shop\"", "name = \"shop\"\nkey = \"" + std::string(key) + "\""),
+           {{"3:7 `key` of [cluster] must be the fingerprint of a key", "\"" + std::string(key) + "\"",
+             "16 of the digits 0 to 9 and a to f, as `komainu cluster new-key` prints them"}});
+}
+
 // ---- TOML
 
 TEST(Syntax, EveryBrokenLineIsReportedAndTheRestIsStillRead) {

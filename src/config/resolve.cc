@@ -144,6 +144,7 @@ void Resolver::cluster() {
   spec_.version = current_ ? current_->version + 1 : 1;
   spec_.profile = keys.profile;
   spec_.alert_command = keys.alert.value_or("");
+  spec_.key = keys.key.value_or("");
   core::Quorum& quorum = spec_.quorum;
   quorum.arbiter = draft_.arbiter.type;
   quorum.arbiter_address = draft_.arbiter.address.value_or("");

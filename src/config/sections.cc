@@ -52,6 +52,12 @@ std::optional<Error> watchdog_problem(const std::string& device) {
   return Error{"must be a watchdog device", "\"/dev/watchdog\", or one of /dev/watchdog0, /dev/watchdog1 …"};
 }
 
+std::optional<Error> key_problem(const std::string& key) {
+  if (key.size() == 16 && key.find_first_not_of("0123456789abcdef") == key.npos) return std::nullopt;
+  return Error{"must be the fingerprint of a key",
+               "16 of the digits 0 to 9 and a to f, as `komainu cluster new-key` prints them"};
+}
+
 std::optional<Error> arbiter_problem(const ArbiterKeys& arbiter) {
   if (arbiter.address) return std::nullopt;
   return Error{"type \"qnetd\" needs `address`", R"(write { type = "qnetd", address = "…" })"};
@@ -80,7 +86,12 @@ const Declaration<ClusterKeys>& cluster_section() {
                     "The watchdog device of each node, /dev/watchdog if it is not named; it is used where "
                     "[timing] `watchdog` is not zero. komainud "
                     "must be the only one that opens it. Another one takes effect when komainud starts.",
-                    {.check = watchdog_problem});
+                    {.check = watchdog_problem})
+          .optional("key", &ClusterKeys::key,
+                    "The fingerprint of the key that Corosync encrypts with, in "
+                    "/etc/corosync/authkey.FINGERPRINT on each node; if it is not named, the key is that in "
+                    "/etc/corosync/authkey. `komainu cluster new-key` makes another one.",
+                    {.check = key_problem});
   return declaration;
 }
 

@@ -22,6 +22,7 @@ struct ClusterKeys {
   core::Profile profile = core::Profile::kLan;
   std::optional<std::string> alert;
   std::optional<std::string> watchdog;
+  std::optional<std::string> key;
 };
 
 struct NodeKeys {

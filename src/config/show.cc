@@ -76,8 +76,9 @@ class Shower {
 
  private:
   void cluster() {
-    ClusterKeys keys{.name = spec_.cluster, .profile = spec_.profile, .alert = {}, .watchdog = {}};
+    ClusterKeys keys{.name = spec_.cluster, .profile = spec_.profile, .alert = {}, .watchdog = {}, .key = {}};
     if (!spec_.alert_command.empty()) keys.alert = spec_.alert_command;
+    if (!spec_.key.empty()) keys.key = spec_.key;
     objects_.push_back({"[cluster]", "[cluster]", lines_of(cluster_section(), keys)});
   }
 

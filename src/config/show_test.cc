@@ -73,7 +73,8 @@ interval = "90s"
 
 TEST(Show, IsReadBackAsTheSameSpec) {
   const std::string text = replaced(two_nodes(kMore), "name = \"shop\"",
-                                    "name = \"shop\"\nprofile = \"wan\"\nalert = \"/bin/mail root\"");
+                                    "name = \"shop\"\nprofile = \"wan\"\nalert = \"/bin/mail root\"\n"
+                                    "key = \"2b7e151628aed2a6\"");
   const core::Spec spec = good(text);
   core::Spec again = good(show(spec), &spec);
   EXPECT_EQ(again.version, 2U);

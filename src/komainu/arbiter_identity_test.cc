@@ -150,7 +150,7 @@ class WithAnArbiter : public ::testing::Test {
     write(first_.arbiter + "/qnetd-cacert.crt", by.certificate());
     write(first_.arbiter + "/cluster-shop.crt", by.sign(content(first_.arbiter + "/shop.request"), name));
   }
-  Exit init() { return init_cluster(session_, first_, false); }
+  Exit init() { return init_cluster(session_, first_); }
 
   std::string folder_;
   Places first_, second_;

@@ -54,12 +54,16 @@ struct Places {
   std::string corosync_key = "/etc/corosync/authkey";
   std::string arbiter = "/etc/komainu/arbiter";  // what is exchanged with it
   std::string qdevice_database = "/etc/corosync/qdevice/net/nssdb";
+  std::string key_bundle = "/etc/komainu/key.bundle";
 };
-// A key that is there already is kept unless a new one is wanted. With an arbiter that has not signed the
-// cluster's request, it leaves the request and says what to do.
-Exit init_cluster(const Session& session, const Places& places, bool new_key_wanted);
+// A key that is there already is kept. With an arbiter that has not signed the cluster's request, it leaves
+// the request and says what to do.
+Exit init_cluster(const Session& session, const Places& places);
 // Without a bundle: the configuration and the key are in their places already.
 Exit join_cluster(const Session& session, const Places& places, const std::optional<std::string>& bundle);
+// Nothing uses it before the configuration names it.
+Exit make_key(const Session& session, const Places& places);
+Exit take_key(const Session& session, const Places& places, const std::string& bundle);
 
 // ---- beforehand
 

@@ -285,8 +285,7 @@ void Language::making() {
   CLI::App* cluster = group_of(*root_, "cluster", "Make a cluster, and start it without the others");
   command(*cluster, "status", "Quorum, view and nodes", {}, [this] { return show_membership(session_); });
   CLI::App* init = command(*cluster, "init", "On the first node: make Corosync's files from cluster.toml", {},
-                           [this] { return init_cluster(session_, {}, given_.new_key); });
-  init->add_flag("--new-key", given_.new_key, "Draw a new key; every node then has to join again");
+                           [this] { return init_cluster(session_, {}); });
   init->footer("Leaves /etc/komainu/join.bundle, which the other nodes join with.");
   CLI::App* join = command(
       *cluster, "join", "On every other node: take over configuration and key", {Names::kFile}, [this] {
@@ -296,6 +295,13 @@ void Language::making() {
       "BUNDLE", [this](const std::string& file) { given_.file = file; },
       "What `cluster init` left; without it, configuration and key must be in place");
   join->preparse_callback([this](std::size_t) { given_.file.clear(); });
+  command(*cluster, "new-key", "On one node: make another key for Corosync, and say how it comes into use",
+          {}, [this] { return make_key(session_, {}); })
+      ->footer("Leaves /etc/komainu/key.bundle for the other nodes. Nothing uses the key yet.");
+  command(*cluster, "take-key", "On every other node: put the new key in its place", {Names::kFile},
+          [this] { return take_key(session_, {}, given_.file); })
+      ->add_option("FILE", given_.file, "What `cluster new-key` left")
+      ->required();
   CLI::App* disarm = command(*cluster, "disarm", "Nothing is started, fenced or reset for a while", {},
                              [this] { return disarm_cluster(session_, given_.length, given_.why); });
   disarm->add_option("--for", given_.length, "How long, as in 30min or 1h; at most 24h")

@@ -60,8 +60,7 @@ class Language {
     std::optional<std::string> scenario;
     std::vector<std::string> where;  // "[to] NODE"
     std::optional<std::size_t> last;
-    bool watch = false, follow = false, yes = false, full = false, new_key = false, no_wait = false,
-         pairs = false;
+    bool watch = false, follow = false, yes = false, full = false, no_wait = false, pairs = false;
   } given_;
 
   std::optional<std::string> place() const;

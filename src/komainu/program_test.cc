@@ -23,6 +23,7 @@
 #include "config/parse.h"
 #include "drivers/driver.h"
 #include "engine/cluster/stream_record.h"
+#include "engine/files/corosync_key.h"
 #include "engine/files/ring_file.h"
 #include "komainu/commands.h"
 #include "wire/wire.h"
@@ -508,8 +509,20 @@ class MakingACluster : public ::testing::Test {
 
   static Places places(const std::string& folder) {
     std::filesystem::create_directories(folder);
-    return {folder + "/cluster.toml", folder + "/join.bundle", folder + "/corosync.conf",
-            folder + "/authkey"};
+    return {.config = folder + "/cluster.toml",
+            .bundle = folder + "/join.bundle",
+            .corosync_conf = folder + "/corosync.conf",
+            .corosync_key = folder + "/authkey",
+            .key_bundle = folder + "/key.bundle"};
+  }
+  // By what `cluster new-key` says: key = "…"
+  static std::string key_named_in(const std::string& said) {
+    return said.substr(said.find("key = \"") + 7, 16);
+  }
+  static std::string hex_of(const std::string& bytes) {
+    std::string text;
+    for (const unsigned char byte : bytes) text += fmt::format("{:02x}", byte);
+    return text;
   }
   static std::string content(const std::string& path) {
     std::ifstream file(path);
@@ -528,7 +541,7 @@ class MakingACluster : public ::testing::Test {
 };
 
 TEST_F(MakingACluster, GivesTheSecondNodeWhatTheFirstHas) {
-  ASSERT_EQ(init_cluster(session_, first_, false), Exit::kDone) << err_.str();
+  ASSERT_EQ(init_cluster(session_, first_), Exit::kDone) << err_.str();
   EXPECT_EQ(mode(first_.bundle), 0600u);
   EXPECT_EQ(mode(first_.corosync_key), 0400u);
   EXPECT_THAT(content(first_.corosync_conf), HasSubstr("cluster_name: shop"));
@@ -541,23 +554,87 @@ TEST_F(MakingACluster, GivesTheSecondNodeWhatTheFirstHas) {
   EXPECT_EQ(mode(second_.corosync_key), 0400u);
 }
 
-TEST_F(MakingACluster, KeepsTheKeyUnlessANewOneIsWanted) {
-  ASSERT_EQ(init_cluster(session_, first_, false), Exit::kDone);
+TEST_F(MakingACluster, KeepsTheKey) {
+  ASSERT_EQ(init_cluster(session_, first_), Exit::kDone);
   const std::string key = content(first_.corosync_key);
-  ASSERT_EQ(init_cluster(session_, first_, false), Exit::kDone);
+  ASSERT_EQ(init_cluster(session_, first_), Exit::kDone);
   EXPECT_EQ(content(first_.corosync_key), key);
-  ASSERT_EQ(init_cluster(session_, first_, true), Exit::kDone);
-  EXPECT_NE(content(first_.corosync_key), key);
+}
+
+TEST_F(MakingACluster, BringsAnotherKeyToTheOthersBeforeItIsNamed) {
+  ASSERT_EQ(init_cluster(session_, first_), Exit::kDone) << err_.str();
+  ASSERT_EQ(join_cluster(session_, second_, first_.bundle), Exit::kDone) << err_.str();
+  const std::string old_key = content(first_.corosync_key), conf = content(first_.corosync_conf);
+  out_.str("");
+  ASSERT_EQ(make_key(session_, first_), Exit::kDone) << err_.str();
+  const std::string name = key_named_in(out_.str());
+  const std::string key = content(first_.corosync_key + "." + name);
+  EXPECT_EQ(key.size(), 256u);
+  EXPECT_EQ(engine::key_fingerprint(key), name);
+  EXPECT_NE(key, old_key);
+  EXPECT_EQ(mode(first_.corosync_key + "." + name), 0400u);
+  EXPECT_EQ(mode(first_.key_bundle), 0600u);
+
+  ASSERT_EQ(take_key(session_, second_, first_.key_bundle), Exit::kDone) << err_.str();
+  EXPECT_EQ(content(second_.corosync_key + "." + name), key);
+  EXPECT_EQ(mode(second_.corosync_key + "." + name), 0400u);
+  for (const Places& places : {first_, second_}) {
+    EXPECT_EQ(content(places.corosync_key), old_key) << "nothing uses the new one yet";
+    EXPECT_EQ(content(places.corosync_conf), conf);
+  }
+  EXPECT_THAT(out_.str() + err_.str(), Not(HasSubstr(hex_of(key).substr(0, 16)))) << "it is never shown";
+}
+
+TEST_F(MakingACluster, LetsTheNextNodeJoinWithTheKeyThatIsNamed) {
+  ASSERT_EQ(init_cluster(session_, first_), Exit::kDone) << err_.str();
+  ASSERT_EQ(make_key(session_, first_), Exit::kDone) << err_.str();
+  const std::string name = key_named_in(out_.str());
+  std::string config = kConfig;
+  config.insert(config.find("name = \"shop\""), "key = \"" + name + "\"\n");
+  std::ofstream(first_.config) << config;
+  ASSERT_EQ(init_cluster(session_, first_), Exit::kDone) << err_.str();
+  ASSERT_EQ(join_cluster(session_, second_, first_.bundle), Exit::kDone) << err_.str();
+  EXPECT_EQ(content(second_.corosync_key + "." + name), content(first_.corosync_key + "." + name));
+  EXPECT_THAT(content(second_.corosync_conf), HasSubstr("keyfile: /etc/corosync/authkey." + name + "\n"));
+  EXPECT_FALSE(std::filesystem::exists(second_.corosync_key)) << "the old one is of no use to it";
+  EXPECT_EQ(join_cluster(session_, second_, std::nullopt), Exit::kDone) << err_.str();
+
+  std::filesystem::remove(second_.corosync_key + "." + name);
+  EXPECT_EQ(join_cluster(session_, second_, std::nullopt), Exit::kRefused) << "the key is missing";
+  EXPECT_EQ(init_cluster(session_, second_), Exit::kRefused) << "it does not make another one of that name";
+  std::ofstream(second_.corosync_key + "." + name) << std::string(256, 'k');
+  err_.str("");
+  EXPECT_EQ(join_cluster(session_, second_, std::nullopt), Exit::kRefused);
+  EXPECT_THAT(err_.str(), HasSubstr("the configuration names " + name));
+}
+
+TEST_F(MakingACluster, TakesNoKeyThatIsDamagedOrOfAnotherCluster) {
+  std::ofstream(second_.config) << kConfig;
+  ASSERT_EQ(make_key(session_, first_), Exit::kDone) << err_.str();
+  const std::string bundle = content(first_.key_bundle);
+  std::string damaged = bundle, foreign = bundle;
+  char& digit = damaged[damaged.find("corosync-key") + 20];
+  digit = digit == '0' ? '1' : '0';
+  foreign.replace(foreign.find("shop"), 4, "shed");
+  for (const std::string& broken :
+       {std::string(), std::string("{}"), bundle.substr(0, 100), damaged, foreign}) {
+    std::ofstream(folder_ + "/broken") << broken;
+    EXPECT_EQ(take_key(session_, second_, folder_ + "/broken"), Exit::kRefused) << broken;
+  }
+  EXPECT_THAT(err_.str(), HasSubstr("holds a key of cluster 'shed', and this is a node of 'shop'"));
+  EXPECT_EQ(take_key(session_, second_, folder_ + "/nothing"), Exit::kRefused);
+  for (const auto& file : std::filesystem::directory_iterator(folder_ + "/second"))
+    EXPECT_EQ(file.path(), second_.config) << "nothing was written";
 }
 
 TEST_F(MakingACluster, KeepsWhatStoodThereBefore) {
   std::ofstream(first_.corosync_conf) << "somebody's";
-  ASSERT_EQ(init_cluster(session_, first_, false), Exit::kDone);
+  ASSERT_EQ(init_cluster(session_, first_), Exit::kDone);
   EXPECT_EQ(content(first_.corosync_conf + ".before-komainu"), "somebody's");
 }
 
 TEST_F(MakingACluster, JoinsWithFilesInPlace) {
-  ASSERT_EQ(init_cluster(session_, first_, false), Exit::kDone);
+  ASSERT_EQ(init_cluster(session_, first_), Exit::kDone);
   std::filesystem::copy(first_.config, second_.config);
   EXPECT_EQ(join_cluster(session_, second_, std::nullopt), Exit::kRefused) << "the key is missing";
   std::filesystem::copy(first_.corosync_key, second_.corosync_key);
@@ -573,7 +650,7 @@ TEST_F(MakingACluster, ChangesNothingForABrokenBundleOrConfiguration) {
   }
   EXPECT_FALSE(std::filesystem::exists(second_.config));
   std::ofstream(first_.config) << "[cluster]\n";
-  EXPECT_EQ(init_cluster(session_, first_, false), Exit::kRefused);
+  EXPECT_EQ(init_cluster(session_, first_), Exit::kRefused);
   EXPECT_FALSE(std::filesystem::exists(first_.corosync_key));
   EXPECT_EQ(join_cluster(session_, second_, folder_ + "/nothing"), Exit::kRefused);
 }

@@ -21,6 +21,7 @@
 #include "engine/cluster/outgoing.h"
 #include "engine/cluster/store.h"
 #include "engine/files/atomic_file.h"
+#include "engine/files/corosync_key.h"
 #include "engine/files/flow_stamp.h"
 #include "engine/files/ring_file.h"
 #include "engine/files/writer.h"
@@ -232,7 +233,8 @@ class Daemon {
         .decision_version = kDecisionVersion,
         .last_flow = last_flow,
         .flowed = [this](const engine::Flow& flow) { stamp_.flowed(flow); },
-        .prepare = [this](const core::Spec& spec) { return watchdog_->prepare(spec.timing.watchdog); }};
+        .prepare = [this](const core::Spec& spec,
+                          std::function<void(const Result<void>&)> done) { prepare(spec, std::move(done)); }};
   }
 
   // That it is fed from here proves that the loop lives; what else must hold is asked of the node.
@@ -299,9 +301,24 @@ class Daemon {
     });
   }
 
-  // What somebody wrote below ours stays while ours does.
+  void prepare(const core::Spec& spec, std::function<void(const Result<void>&)> done) {
+    if (const Result<void> guarded = watchdog_->prepare(spec.timing.watchdog); !guarded) return done(guarded);
+    if (spec.key.empty()) return done({});
+    if (!writer_.submit([spec] { return has_key(spec); }, done))
+      done(failure("its disk does not keep up, so that nobody knows whether it has the key"));
+  }
+  // What `cluster init` made has no name that it could be held against.
+  static Result<void> has_key(const core::Spec& spec) {
+    if (spec.key.empty() || spec.nodes.size() < 2) return {};
+    return engine::check_corosync_key(config::corosync_key_file(spec), spec.key);
+  }
+
+  // What somebody wrote below ours stays while ours does. A file that names a key that is not there would
+  // keep Corosync from starting.
   void write_corosync(const core::Spec& spec, std::function<void(bool)> done) {
-    auto write = [path = options_.corosync_conf, conf = config::corosync_conf(spec)]() -> Result<void> {
+    auto write = [path = options_.corosync_conf, spec]() -> Result<void> {
+      if (Result<void> key = has_key(spec); !key) return key;
+      const std::string conf = config::corosync_conf(spec);
       const auto before = engine::read_whole(path, kMaxConfig);
       if (before && *before && (*before)->starts_with(conf)) return {};
       return engine::write_atomically(path, conf, 0644);

@@ -355,10 +355,10 @@ void Node::follow_with_corosync() {
   if (replica_->phase() != core::Phase::kEstablished || out_ || spec_->nodes.size() < 2) return;
   if (!corosync_.is_written(*spec_) && !corosync_writes_ && parts_.loop.now() >= write_corosync_again_) {
     corosync_writes_ = true;
-    parts_.write_corosync(*spec_, [this, version = spec_->version](bool ok) {
+    parts_.write_corosync(*spec_, [this, version = spec_->version, key = spec_->key](bool ok) {
       corosync_writes_ = false;
       if (ok)
-        corosync_.wrote(version);
+        corosync_.wrote(version, key);
       else
         write_corosync_again_ = parts_.loop.now() + kWriteCorosyncAgain;
       tell_corosync();
@@ -615,16 +615,13 @@ void Node::drop_facts(std::size_t among, const std::function<bool(const core::Fa
 }
 
 void Node::apply(core::SpecProposed& proposed) {
-  std::optional<std::string> why = executor_.refuse(*proposed.spec);
-  if (!why) {
-    if (const Result<void> ready = parts_.prepare(*proposed.spec); !ready) why = ready.error().what;
-  }
-  if (why) {
-    feed(core::Stored{proposed.token, false});
-    feed(core::Observed{core::Fact{core::ConfigRefuse{proposed.spec->version, *why}}, {}});
-  } else {
-    feed(core::Stored{proposed.token, true});
-  }
+  const auto prepared = [this, token = proposed.token,
+                         version = proposed.spec->version](const Result<void>& ready) {
+    feed(core::Stored{token, ready.has_value()});
+    if (!ready) feed(core::Observed{core::Fact{core::ConfigRefuse{version, ready.error().what}}, {}});
+  };
+  if (std::optional<std::string> why = executor_.refuse(*proposed.spec)) return prepared(failure(*why));
+  parts_.prepare(*proposed.spec, prepared);
 }
 
 void Node::apply(core::Answer& answer) {

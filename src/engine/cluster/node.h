@@ -52,10 +52,10 @@ struct NodeParts {
   // Unset: that is not known.
   std::optional<Flow> last_flow = {};
   std::function<void(const Flow&)> flowed = [](const Flow&) {};
-  // Makes this node ready for a configuration that may become active; an error when it cannot hold it.
-  std::function<Result<void>(const core::Spec&)> prepare = [](const core::Spec&) -> Result<void> {
-    return {};
-  };
+  // Makes this node ready for a configuration that may become active; an error when it cannot hold it. Calls
+  // back on the loop, at once or later.
+  std::function<void(const core::Spec&, std::function<void(const Result<void>&)>)> prepare =
+      [](const core::Spec&, const std::function<void(const Result<void>&)>& done) { done({}); };
 };
 
 class Node {

@@ -6,6 +6,7 @@
 #include <boost/asio/post.hpp>
 
 #include "channel/mailbox.h"
+#include "config/corosync_conf.h"
 #include "engine/testing/fake_drivers.h"
 #include "wire/wire.h"
 
@@ -189,7 +190,10 @@ TEST(Node, LetsCorosyncReadItsFilesAgainUntilItRunsByThem) {
   spec.nodes[kHere].links = {"10.0.0.1"};
   spec.version = 3;
   NodeBench& bench = bench_of(spec);
-  channel::RunningSettings running{.token = spec.timing.token * 2, .links = {}, .expected_votes = 2};
+  channel::RunningSettings running{.token = spec.timing.token * 2,
+                                   .links = {},
+                                   .expected_votes = 2,
+                                   .key_file = config::corosync_key_file(spec)};
   for (const auto& [id, node] : spec.nodes) running.links[id] = node.links;
   bench.channel.sees(running);
   bench.is_established();

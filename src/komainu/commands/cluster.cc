@@ -15,6 +15,7 @@
 #include "config/parse.h"
 #include "drivers/driver.h"
 #include "engine/files/atomic_file.h"
+#include "engine/files/corosync_key.h"
 #include "komainu/arbiter_identity.h"
 #include "komainu/commands.h"
 
@@ -228,18 +229,35 @@ std::string packed(const Material& material) {
   return json::serialize(bundle) + "\n";
 }
 
+std::string key_file(const Places& places, const core::Spec& spec) {
+  return config::corosync_key_file(spec, places.corosync_key);
+}
+
+// Is it the key that the configuration names, if it names one?
+Result<void> check_key(const std::string& key, const core::Spec& spec, const std::string& where) {
+  const std::string found = engine::key_fingerprint(key);
+  if (spec.key.empty() || found == spec.key) return {};
+  return failure(
+      fmt::format("the key in {} is {}, and the configuration names {}", where, found, spec.key),
+      "bring the one that it names from a node that has it (below /etc/corosync), or a newer bundle");
+}
+
+// Unset: there is none.
+Result<std::optional<std::string>> key_in_place(const Places& places, const core::Spec& spec) {
+  const std::string path = key_file(places, spec);
+  auto key = read_whole(path, engine::kMaxCorosyncKey);
+  if (!key || !*key) return key;
+  if (auto good = check_key(**key, spec, path); !good) return std::unexpected(good.error());
+  return key;
+}
+
 Result<Material> in_place(const Places& places) {
   auto config = read_whole(places.config, kMaxFile);
   if (!config) return std::unexpected(config.error());
   if (!*config)
     return failure("there is no " + places.config,
                    "join with the bundle of the first node: komainu cluster join FILE");
-  auto key = read_whole(places.corosync_key, kMaxFile);
-  if (!key) return std::unexpected(key.error());
-  if (!*key)
-    return failure("there is no " + places.corosync_key,
-                   "join with the bundle of the first node: komainu cluster join FILE");
-  return Material{std::move(**config), std::move(**key), {}};
+  return Material{std::move(**config), {}, {}};
 }
 
 // Configuration, Corosync's configuration and key in their places, and what the arbiter is shown.
@@ -248,11 +266,53 @@ Result<void> establish(const Session& session, const Places& places, const Mater
   warn_of_a_stranger(session, spec);
   if (auto done = put(session, places.config, material.config, 0640); !done) return done;
   if (spec.nodes.size() < 2) return {};
-  if (auto done = put(session, places.corosync_key, material.key, 0400); !done) return done;
+  if (auto done = put(session, key_file(places, spec), material.key, 0400); !done) return done;
   if (material.arbiter) {
     if (auto done = put_arbiter(session, places, spec.cluster, *material.arbiter); !done) return done;
   }
   return put(session, places.corosync_conf, config::corosync_conf(spec), 0644);
+}
+
+Result<core::Spec> own_config(const Session& session, const Places& places) {
+  auto config = read_whole(places.config, kMaxFile);
+  if (!config) return std::unexpected(config.error());
+  if (!*config)
+    return failure("there is no " + places.config, "make the cluster first: komainu cluster init, or join");
+  auto spec = parsed(session, **config, places.config);
+  if (spec && spec->nodes.size() < 2)
+    return failure(fmt::format("cluster {} is one server: it has no key", spec->cluster));
+  return spec;
+}
+
+// What `cluster new-key` leaves for the other nodes.
+std::string packed_key(const std::string& cluster, const std::string& key) {
+  return json::serialize(json::object{{"cluster", cluster},
+                                      {"fingerprint", engine::key_fingerprint(key)},
+                                      {"corosync-key", hex(key)}}) +
+         "\n";
+}
+
+Result<std::string> unpack_key(const std::string& path, const std::string& cluster) {
+  auto bytes = read_whole(path, kMaxFile);
+  if (!bytes) return std::unexpected(bytes.error());
+  if (!*bytes)
+    return failure(fmt::format("there is no {}", path),
+                   "copy it from the node where `komainu cluster new-key` ran");
+  json::error_code error;
+  const json::value value = json::parse(**bytes, error);
+  const auto text = [&](std::string_view name) -> std::string {
+    const json::object* bundle = error ? nullptr : value.if_object();
+    const json::value* part = bundle ? bundle->if_contains(name) : nullptr;
+    return part && part->is_string() ? std::string(part->get_string()) : std::string();
+  };
+  const auto key = from_hex(text("corosync-key"));
+  if (!key || key->size() < engine::kMinCorosyncKey || key->size() > engine::kMaxCorosyncKey ||
+      engine::key_fingerprint(*key) != text("fingerprint"))
+    return failure(path + " is no bundle of `komainu cluster new-key`, or it is damaged", "copy it again");
+  if (text("cluster") != cluster)
+    return failure(fmt::format("{} holds a key of cluster '{}', and this is a node of '{}'", path,
+                               text("cluster"), cluster));
+  return *key;
 }
 
 std::string how_to_start(const core::Spec& spec) {
@@ -264,7 +324,7 @@ std::string how_to_start(const core::Spec& spec) {
 
 }  // namespace
 
-Exit init_cluster(const Session& session, const Places& places, bool new_key_wanted) {
+Exit init_cluster(const Session& session, const Places& places) {
   auto config = read_whole(places.config, kMaxFile);
   if (!config) return fail(session, config.error());
   if (!*config)
@@ -274,16 +334,21 @@ Exit init_cluster(const Session& session, const Places& places, bool new_key_wan
             "there is no " + places.config,
             "write it first: `komainu config reference` shows what belongs there, and there are examples in "
             "/usr/share/doc/komainu/examples"});
-  auto key = read_whole(places.corosync_key, kMaxFile);
+  Material material{std::move(**config), {}, {}};
+  auto spec = parsed(session, material.config, places.config);
+  if (!spec) return fail(session, spec.error());
+  auto key = key_in_place(places, *spec);
   if (!key) return fail(session, key.error());
-  if (!*key || new_key_wanted) {
+  if (!*key) {
+    if (!spec->key.empty())
+      return fail(session, Error{fmt::format("there is no {}, and {} names that key", key_file(places, *spec),
+                                             places.config),
+                                 "komainu cluster take-key FILE, with what `komainu cluster new-key` left"});
     auto made = new_key();
     if (!made) return fail(session, made.error());
     *key = std::move(*made);
   }
-  Material material{std::move(**config), std::move(**key), {}};
-  auto spec = parsed(session, material.config, places.config);
-  if (!spec) return fail(session, spec.error());
+  material.key = std::move(**key);
   if (has_arbiter(*spec)) {
     auto identity = arbiter_in_place(places, *spec);
     if (!identity) return fail(session, identity.error());
@@ -317,6 +382,17 @@ Exit join_cluster(const Session& session, const Places& places, const std::optio
   if (!material) return fail(session, material.error());
   auto spec = parsed(session, material->config, bundle.value_or(places.config));
   if (!spec) return fail(session, spec.error());
+  if (!bundle && spec->nodes.size() > 1) {
+    auto key = key_in_place(places, *spec);
+    if (!key) return fail(session, key.error());
+    if (!*key)
+      return fail(session, Error{"there is no " + key_file(places, *spec),
+                                 "join with the bundle of the first node: komainu cluster join FILE"});
+    material->key = std::move(**key);
+  }
+  if (bundle) {
+    if (auto good = check_key(material->key, *spec, *bundle); !good) return fail(session, good.error());
+  }
   if (has_arbiter(*spec) && !bundle) {
     auto identity = arbiter_in_place(places, *spec);
     if (!identity) return fail(session, identity.error());
@@ -332,6 +408,48 @@ Exit join_cluster(const Session& session, const Places& places, const std::optio
   session.out << fmt::format("this server is ready to join cluster {}\n", spec->cluster)
               << how_to_start(*spec);
   if (bundle) session.out << fmt::format("then remove {}: it holds the cluster's keys\n", *bundle);
+  return Exit::kDone;
+}
+
+// ---- another key for a cluster that runs
+
+Exit make_key(const Session& session, const Places& places) {
+  auto spec = own_config(session, places);
+  if (!spec) return fail(session, spec.error());
+  auto key = new_key();
+  if (!key) return fail(session, key.error());
+  const std::string old = key_file(places, *spec);
+  spec->key = engine::key_fingerprint(*key);
+  if (auto done = put(session, key_file(places, *spec), *key, 0400); !done)
+    return fail(session, done.error());
+  if (auto done = put(session, places.key_bundle, packed_key(spec->cluster, *key), 0600); !done)
+    return fail(session, done.error());
+  session.out << fmt::format(
+      "\nNothing uses the new key yet.\n"
+      "1. On each other node, with a copy of {0} (it holds the key: keep it secret):\n"
+      "     komainu cluster take-key FILE\n"
+      "2. Name it in {1}, below [cluster]:\n"
+      "     key = \"{2}\"\n"
+      "3. Here:\n"
+      "     komainu config apply\n"
+      "When `komainu events` says that Corosync runs by that configuration on all nodes, remove\n"
+      "{0} and its copies and, on all nodes, the old key: {3}\n",
+      places.key_bundle, places.config, spec->key, old);
+  return Exit::kDone;
+}
+
+Exit take_key(const Session& session, const Places& places, const std::string& bundle) {
+  auto spec = own_config(session, places);
+  if (!spec) return fail(session, spec.error());
+  auto key = unpack_key(bundle, spec->cluster);
+  if (!key) return fail(session, key.error());
+  spec->key = engine::key_fingerprint(*key);
+  if (auto done = put(session, key_file(places, *spec), *key, 0400); !done)
+    return fail(session, done.error());
+  session.out << fmt::format(
+      "this server has key {}: nothing uses it before the configuration names it\n"
+      "now remove {}: it holds the key\n",
+      spec->key, bundle);
   return Exit::kDone;
 }
 
