@@ -309,6 +309,18 @@ class TwoNodes(ClusterTest):
         self.cluster.apply(right)
         self.cluster.wait_healthy()
 
+    def test_an_operator_switches_the_active_node_off_and_then_the_standby(self):
+        victim, other = self.active, self.lab.others(self.active)[0]
+        for standing in ("active", "standby"):
+            with self.subTest(standing):
+                said = self.cluster.komainu(other, "fence", "off", victim.name, "--yes", timeout=60)
+                self.assertIn(f"{victim} is off, confirmed", said.stdout)
+                self.assertFalse(victim.powered())
+                wait_for(lambda: self.witness.answering() == other.name, 60, f"{other} answers")
+                self.assertIn(f"root: fence {victim} off", self.cluster.komainu(other, "events").stdout)
+                victim.power_on()
+                self.cluster.wait_healthy()
+
     def test_while_it_is_disarmed_what_is_below_can_be_worked_on_and_nothing_is_done(self):
         other = self.lab.others(self.active)[0]
         daemon, application = self.active.main_pid("komainud"), self.active.pids("nginx")

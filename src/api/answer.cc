@@ -129,6 +129,11 @@ struct Answerer {
     if (!node) return unknown("node", call.node, spec.nodes);
     return request(core::FenceConfirm{node->id});
   }
+  Outcome operator()(const SwitchOff& call) const {
+    const core::Node* node = find(spec.nodes, call.node);
+    if (!node) return unknown("node", call.node, spec.nodes);
+    return request(core::FenceOff{node->id});
+  }
   Outcome operator()(const DisarmCluster& call) const {
     return request(core::ClusterDisarm{call.length, call.why});
   }

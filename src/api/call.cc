@@ -198,6 +198,9 @@ Parsed disarm(const Arguments& arguments) {
 Parsed confirm_fence(const Arguments& arguments) {
   return without_body(arguments, ConfirmFence{arguments.name});
 }
+Parsed switch_off(const Arguments& arguments) {
+  return without_body(arguments, SwitchOff{arguments.name});
+}
 
 struct Route {
   std::string_view method;
@@ -227,6 +230,7 @@ constexpr Route kRoutes[] = {
     {"POST", "/v1/monitor/*/resume", command_monitor<false>},
     {"GET", "/v1/fence/status", get<GetFenceStatus>},
     {"POST", "/v1/fence/*/confirm", confirm_fence},
+    {"POST", "/v1/fence/*/off", switch_off},
     {"POST", "/v1/cluster/start-alone", start_alone},
     {"POST", "/v1/cluster/disarm", disarm},
     {"POST", "/v1/cluster/arm", arm},

@@ -49,6 +49,9 @@ struct CommandMonitor {
 struct ConfirmFence {
   std::string node;
 };
+struct SwitchOff {
+  std::string node;
+};
 struct ApplyConfig {
   std::string text;
 };
@@ -63,7 +66,7 @@ struct DisarmCluster {
 
 using Call = std::variant<GetStatus, GetGroup, GetNode, GetNames, GetEvents, GetExplanation, GetConfig,
                           GetFenceStatus, GetHealth, CommandGroup, CommandNode, CommandMonitor, ConfirmFence,
-                          ApplyConfig, CheckConfig, StartAlone, DisarmCluster>;
+                          SwitchOff, ApplyConfig, CheckConfig, StartAlone, DisarmCluster>;
 
 // An answer that is not 2xx.
 struct Refused {

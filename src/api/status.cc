@@ -79,6 +79,7 @@ std::map<PlaceId, core::Activity> activities(const Position& position, GroupId i
 std::string reason(const core::State& state, const core::Node& node, const core::NodeState& known,
                    const NodeView& view, const core::Row& judged) {
   if (!view.fences.empty()) return fmt::format("being fenced by {}", view.fences[0].executor);
+  if (known.fence_wish) return fmt::format("to be fenced, as {} asked", known.fence_wish->by);
   if (known.standing == core::Standing::kLost)
     return fmt::format("{}; {}", known.ring_member ? "its daemon is gone" : "absent",
                        view.groups.empty() ? "it ran no group" : "it may run " + list(view.groups));
@@ -156,6 +157,7 @@ NodeView node_view(const core::State& state, const Position& position, const cor
   view.corosync_awaited = core::corosync_awaits(state).contains(node.id);
   view.duty = known->duty;
   view.fences = open_fences(state, *known);
+  if (known->fence_wish) view.wanted_off_by = known->fence_wish->by;
   view.fence_failures = known->fence_failures;
   view.watchdog = known->watchdog;
   view.guarded = state.spec->guarded_by(known->watchdog);
@@ -261,6 +263,7 @@ FenceStatus fence_status(const core::State& state, const Position& position) {
     if (!known) continue;
     view.standing = known->standing;
     view.open = open_fences(state, *known);
+    if (known->fence_wish) view.wanted_off_by = known->fence_wish->by;
     view.failures = known->fence_failures;
     view.corosync = known->ring_member;
     view.needed = position.established() && id != position.self &&

@@ -430,6 +430,23 @@ TEST_F(Story, OfALossGoesOverTheFence) {
                                      "db is online on node1"));
 }
 
+TEST_F(Story, OfAFenceThatAnOperatorAskedForBeginsWithHim) {
+  daemons_.fences = false;
+  asks(core::FenceOff{node(2)});
+  testing::Daemon& asked = daemons_.at(node(1));
+  EXPECT_EQ(node_view(asked.state(), asked.position(), *asked.state().spec->node(node(2))).wanted_off_by,
+            "root");
+  const core::FenceOrder open = asked.state().node(node(2))->fences.at(node(1));
+  daemons_.join({node(1)});
+  EXPECT_EQ(fence_status(asked.state(), asked.position()).nodes[1].wanted_off_by, "root");
+  daemons_.report(node(1), core::FenceResult{node(2), open.id, true, "off, as read back"});
+  daemons_.pass(5s);
+  EXPECT_THAT(told(db_), ElementsAre("root: fence node2 off", "node1 fences node2: root asked for it",
+                                     "node2 is lost", "node2 is fenced, confirmed by node1",
+                                     "start db on node1", "db is online on node1"));
+  EXPECT_EQ(fence_status(asked.state(), asked.position()).nodes[1].wanted_off_by, std::nullopt);
+}
+
 TEST_F(Story, OfALossThatTheOperatorEndsBeginsWithTheLoss) {
   daemons_.fences = false;
   daemons_.join({node(1)});

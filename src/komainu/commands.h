@@ -31,6 +31,7 @@ Exit resume_node(const Session& session, const std::string& node);
 Exit suspend_monitor(const Session& session, const std::string& monitor);
 Exit resume_monitor(const Session& session, const std::string& monitor);
 Exit confirm_fence(const Session& session, const std::string& node, bool sure);
+Exit switch_off(const Session& session, const std::string& node, bool sure);
 Exit disarm_cluster(const Session& session, const std::string& length, const std::string& why);
 Exit arm_cluster(const Session& session);
 Exit start_alone(const Session& session, bool sure);

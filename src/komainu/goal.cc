@@ -91,4 +91,15 @@ Judgement emptied(const api::NodeView& node, const std::vector<api::Explanation>
   return {Progress::kStuck, staying};
 }
 
+Judgement switched_off(const api::NodeView& node) {
+  if (node.standing == core::Standing::kSettled)
+    return {Progress::kReached, fmt::format("{} is off, confirmed", node.name)};
+  if (!node.wanted_off_by)
+    return {Progress::kMissed,
+            fmt::format("{} was not fenced, and is not going to be: `komainu events` says why", node.name)};
+  return {Progress::kGoing, node.fences.empty()
+                                ? fmt::format("{} is to be fenced", node.name)
+                                : fmt::format("{} fences {}", node.fences[0].executor, node.name)};
+}
+
 }  // namespace komainu::cli

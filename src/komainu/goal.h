@@ -31,5 +31,7 @@ Judgement moved(const api::Explanation& now, const std::optional<std::string>& f
                 const std::optional<std::string>& node);
 // `here` are the groups that are still on the node.
 Judgement emptied(const api::NodeView& node, const std::vector<api::Explanation>& here);
+// After its fence was asked for: the wish lasts until it has come true, or is given up.
+Judgement switched_off(const api::NodeView& node);
 
 }  // namespace komainu::cli

@@ -71,6 +71,19 @@ TEST(Goal, MovedWhenItIsOnlineElsewhere) {
   EXPECT_EQ(moved(web({kUnsafe1}), "guest1", "guest2").progress, Progress::kStuck);
 }
 
+TEST(Goal, SwitchedOffWhenThatIsConfirmedAndMissedWhenNobodyWantsItAnyMore) {
+  api::NodeView node{.name = "guest2", .standing = core::Standing::kMember, .wanted_off_by = "root"};
+  EXPECT_EQ(switched_off(node).progress, Progress::kGoing);
+  node.fences = {{"guest1", 0}};
+  EXPECT_EQ(switched_off(node).text, "guest1 fences guest2");
+  node.standing = core::Standing::kLost;
+  EXPECT_EQ(switched_off(node).progress, Progress::kGoing);
+  node.wanted_off_by.reset();
+  EXPECT_EQ(switched_off(node).progress, Progress::kMissed);
+  node.standing = core::Standing::kSettled;
+  EXPECT_EQ(switched_off(node).progress, Progress::kReached);
+}
+
 TEST(Goal, EmptiedWhenNothingIsLeftThatCouldLeave) {
   api::NodeView node{.name = "guest1", .duty = core::Duty::kDrained};
   EXPECT_EQ(emptied(node, {}).progress, Progress::kReached);

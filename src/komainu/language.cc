@@ -227,8 +227,7 @@ void Language::asking() {
   which_monitor(command(*monitor, "resume", "Act on it again", {Names::kMonitor},
                         [this] { return resume_monitor(session_, given_.monitor); }));
 
-  CLI::App* fence =
-      group_of(*root_, "fence", "What can be fenced, and an operator's word that a node is off");
+  CLI::App* fence = group_of(*root_, "fence", "Switch a node off, or vouch that one is off");
   command(*fence, "status", "Fencers, nodes that have to be fenced, and the brake", {},
           [this] { return show_fencing(session_); });
   CLI::App* confirm =
@@ -237,6 +236,15 @@ void Language::asking() {
   which_node(confirm);
   confirm->add_flag("--yes", given_.yes, "Do not ask");
   confirm->footer("Look before you say so: if the node runs, its groups will be active twice.");
+  CLI::App* off = command(*fence, "off", "Switch a node off now, by its fencing devices", {Names::kNode},
+                          [this] { return switch_off(session_, given_.node, given_.yes); });
+  which_node(off);
+  off->add_flag("--yes", given_.yes, "Do not ask");
+  off->footer(
+      "For a node that hangs or misbehaves; another node does it. The brakes do not hold it back. Its groups "
+      "start elsewhere once it is confirmed off. It is tried for two minutes; what then follows is an "
+      "alarm.");
+  with_waiting(off);
 }
 
 void Language::configuring() {

@@ -371,6 +371,29 @@ TEST_F(OnACluster, AsksBeforeItBelievesThatANodeIsOff) {
   EXPECT_THAT(say({"status"}).out, HasSubstr("guest2    settled"));
 }
 
+TEST_F(OnACluster, SwitchesANodeOffOnceItKnowsThatThatIsMeant) {
+  EXPECT_EQ(say({"fence", "off", "guest2"}).exit, Exit::kUsage);
+  EXPECT_EQ(say({"fence", "off", "guest1"},
+                [](const std::string& question) {
+                  EXPECT_THAT(question,
+                              AllOf(HasSubstr("guest1 will be switched off now"), HasSubstr("you are on it"),
+                                    HasSubstr("web (to guest2)"), HasSubstr("`komainu node drain guest1`")));
+                  return "y";
+                })
+                .exit,
+            Exit::kUsage);
+  Said said = say({"fence", "off", "guest2"}, [](const std::string& question) {
+    EXPECT_THAT(question, HasSubstr("It runs nothing"));
+    return "guest2";
+  });
+  EXPECT_EQ(said.exit, Exit::kDone) << said.err;
+  EXPECT_THAT(said.out, StartsWith("guest2 is off, confirmed after"));
+  EXPECT_THAT(said.err, HasSubstr("guest1 fences guest2: "));
+  with([](auto& daemons) { daemons.join({NodeId{0}}); });
+  said = say({"fence", "off", "guest2", "--yes", "--no-wait"});
+  EXPECT_EQ(said.out, "accepted: guest2 is known to be off already\n") << said.err;
+}
+
 TEST_F(OnACluster, TellsThatTheNodeIsInNoView) {
   with([](auto& daemons) { daemons.join({NodeId{0}}, false); });
   Said said = say({"group", "stop", "web"});

@@ -58,7 +58,8 @@ struct NodeView {
   std::string reason;       // of the verdict: the one sentence that matters most
   bool last_known = false;  // the node that was asked is in no view: this may be otherwise by now
   std::vector<LinkView> links;
-  std::vector<FenceView> fences;  // open
+  std::vector<FenceView> fences;             // open
+  std::optional<std::string> wanted_off_by;  // an operator who asked for its fence, until that is confirmed
   std::uint32_t fence_failures = 0;
   std::optional<Duration> watchdog;  // armed: its timeout
   bool guarded = true;               // false: its watchdog is counted on, and is not armed or too slow
@@ -79,6 +80,7 @@ struct NodeView {
     io("last_known", self.last_known);
     io("links", self.links);
     io("fences", self.fences);
+    io("wanted_off_by", self.wanted_off_by);
     io("fence_failures", self.fence_failures);
     io("watchdog_us", self.watchdog);
     io("guarded", self.guarded);
@@ -377,16 +379,18 @@ struct FenceTargetView {
   std::string node;
   core::Standing standing = core::Standing::kUnknown;
   std::vector<FenceView> open;
-  std::uint32_t failures = 0;  // in a row
-  bool needed = false;         // absent, and not known to run nothing
-  bool braked = false;         // … and the brake holds back its fence
-  bool corosync = false;       // its Corosync is in the ring although its daemon may not be
-  bool last_known = false;     // the node that was asked is in no view: this may be otherwise by now
+  std::optional<std::string> wanted_off_by;  // an operator who asked for it, until it is confirmed
+  std::uint32_t failures = 0;                // in a row
+  bool needed = false;                       // absent, and not known to run nothing
+  bool braked = false;                       // … and the brake holds back its fence
+  bool corosync = false;                     // its Corosync is in the ring although its daemon may not be
+  bool last_known = false;  // the node that was asked is in no view: this may be otherwise by now
   template <class Self, class Io>
   static void fields(Self& self, Io& io) {
     io("node", self.node);
     io("standing", self.standing);
     io("open", self.open);
+    io("wanted_off_by", self.wanted_off_by);
     io("failures", self.failures);
     io("needed", self.needed);
     io("braked", self.braked);

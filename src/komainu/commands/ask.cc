@@ -189,6 +189,56 @@ Exit confirm_fence(const Session& session, const std::string& node, bool sure) {
                            .intent = fmt::format("telling the cluster that {} is off", node)});
 }
 
+namespace {
+
+// Where its groups would go: "web (to guest2) and db (can run nowhere else)".
+api::Answer<std::string> what_moves(const Session& session, const api::NodeView& node) {
+  std::vector<std::string> groups;
+  for (const std::string& group : node.groups) {
+    auto explained = explanation_of(group)(session.client());
+    if (!explained) return std::unexpected(std::move(explained.error()));
+    const auto& places = explained->placement;
+    const auto other = std::ranges::find_if(
+        places, [&](const auto& place) { return place.eligible && place.node != node.name; });
+    groups.push_back(other == places.end() ? fmt::format("{} (can run nowhere else now)", group)
+                                           : fmt::format("{} (to {})", group, other->node));
+  }
+  return groups.empty() ? "It runs nothing" : "It runs " + api::list(groups);
+}
+
+}  // namespace
+
+Exit switch_off(const Session& session, const std::string& node, bool sure) {
+  const std::string target = "/v1/node/" + api::segment(node);
+  auto known = session.client().get<api::NodeView>(target);
+  if (!known) return fail(session, known.error());
+  if (!sure) {
+    auto moves = what_moves(session, *known);
+    if (!moves) return fail(session, moves.error());
+    const bool well = known->standing == core::Standing::kMember && !known->suspended;
+    std::string warning = fmt::format("{} will be switched off now, as by its power switch{}. {}.", node,
+                                      known->self ? "; you are on it" : "", *moves);
+    if (well && !known->groups.empty())
+      warning += fmt::format(" It answers: `komainu node drain {}` moves its groups off without harm.", node);
+    if (!sure_about(session, warning, node)) return unconfirmed(session);
+  }
+  return request(
+      session,
+      {.target = fmt::format("/v1/fence/{}/off", api::segment(node)),
+       .intent = fmt::format("switching {} off: its groups start elsewhere once that is confirmed", node),
+       .look = [target](const api::Client& client) -> api::Answer<Judgement> {
+         auto now = client.get<api::NodeView>(target);
+         if (!now) return std::unexpected(std::move(now.error()));
+         return switched_off(*now);
+       },
+       .concerns =
+           [node, groups = known->groups](const api::EventView& event) {
+             return event.node == node ||
+                    (event.group && std::ranges::find(groups, *event.group) != groups.end());
+           },
+       .limit = core::FenceWish::kLasts + kMargin});
+}
+
 Exit disarm_cluster(const Session& session, const std::string& length, const std::string& why) {
   return request(session,
                  {.target = "/v1/cluster/disarm",

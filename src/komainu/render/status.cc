@@ -236,6 +236,8 @@ std::string render_fence_status(const api::FenceStatus& fencing, const Style& st
     if (!node.open.empty())
       state = {fmt::format("being fenced by {} at level {}", node.open[0].executor, node.open[0].level + 1),
                Colour::kYellow};
+    else if (node.wanted_off_by && !node.last_known)
+      state = {fmt::format("to be fenced, as {} asked", *node.wanted_off_by), Colour::kYellow};
     else if (node.last_known)
       state = {"not known: this node is in no view of the cluster", Colour::kDim};
     else if (node.needed && node.corosync)

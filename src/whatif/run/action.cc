@@ -189,6 +189,7 @@ constexpr KindRow kRows[] = {
      "komainu monitor suspend"},
     {Kind::kMonitorResume, "monitor-resume", Sort::kRequest, {Key::kMonitor}, {}, "komainu monitor resume"},
     {Kind::kFenceConfirm, "fence-confirm", Sort::kRequest, {Key::kNode}, {}, "komainu fence confirm"},
+    {Kind::kFenceOff, "fence-off", Sort::kRequest, {Key::kNode}, {}, "komainu fence off"},
     {Kind::kStartAlone,
      "start-alone",
      Sort::kRequest,
@@ -360,6 +361,8 @@ std::string Names::request() const {
       return "resume " + monitor();
     case Kind::kFenceConfirm:
       return "confirm that " + node() + " is off";
+    case Kind::kFenceOff:
+      return "switch " + node() + " off by its fencing devices";
     case Kind::kStartAlone:
       return fmt::format("let {} start alone", node());
     default:

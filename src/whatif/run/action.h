@@ -72,6 +72,7 @@ enum class Kind : std::uint8_t {
   kMonitorSuspend,
   kMonitorResume,
   kFenceConfirm,
+  kFenceOff,
   kStartAlone,
 };
 

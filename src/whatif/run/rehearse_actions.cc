@@ -405,6 +405,8 @@ void Rehearsal::ask(const Action& action) {
       return (void)request(core::MonitorSuspend{*action.monitor, false});
     case Kind::kFenceConfirm:
       return (void)request(core::FenceConfirm{*action.node});
+    case Kind::kFenceOff:
+      return (void)request(core::FenceOff{*action.node});
     case Kind::kStartAlone:
       return cluster_.start_alone(*action.node);
     default:
