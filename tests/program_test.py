@@ -306,8 +306,13 @@ class TwoNodes(ClusterTest):
             other = self.lab.others(server)[0]
             wait_for(lambda: f"fencing from {server}: {other} cannot be fenced from here"
                      in self.cluster.komainu(server, "status").stdout, 60, f"{server} tells that it could not fence")
+            asked = self.cluster.komainu(server, "fence", "test", check=False)
+            self.assertEqual(asked.returncode, 1, asked.stdout)
+            self.assertIn(f"{other} cannot be fenced from {server}", asked.stdout)
         self.cluster.apply(right)
         self.cluster.wait_healthy()
+        for server in self.lab.servers:
+            self.assertIn(f"each can be fenced from {server}", self.cluster.komainu(server, "fence", "test").stdout)
 
     def test_an_operator_switches_the_active_node_off_and_then_the_standby(self):
         victim, other = self.active, self.lab.others(self.active)[0]

@@ -134,6 +134,18 @@ struct Answerer {
     if (!node) return unknown("node", call.node, spec.nodes);
     return request(core::FenceOff{node->id});
   }
+  Outcome operator()(const TestFencing& call) const {
+    if (spec.fencing.empty())
+      return refuse(409, Failure{.error = "no fencer is configured", .help = "there is nothing to ask"});
+    const NodeId self = backend.position().self;
+    if (!call.node) return AskDevices{spec.node_ids() - NodeSet{self}};
+    const core::Node* node = find(spec.nodes, *call.node);
+    if (!node) return unknown("node", *call.node, spec.nodes);
+    if (node->id == self)
+      return refuse(409, Failure{.error = fmt::format("{} does not fence itself", node->name),
+                                 .help = "ask on another node"});
+    return AskDevices{NodeSet{node->id}};
+  }
   Outcome operator()(const DisarmCluster& call) const {
     return request(core::ClusterDisarm{call.length, call.why});
   }
@@ -190,6 +202,15 @@ Response response(const core::Answer& answer, const Position& position) {
                 Failure{.error = answer.text,
                         .help = "this node is not in an established view of the cluster: `komainu status` "
                                 "says what is missing"});
+}
+
+Response response(const core::Spec& spec, NodeId self, NodeSet targets,
+                  const std::vector<FenceTried>& tried) {
+  return ok(fence_test(spec, self, targets, tried));
+}
+Response devices_are_busy() {
+  return refuse(429, Failure{.error = "the fencing devices are being asked already",
+                             .help = "that is over within a minute"});
 }
 
 Response unanswered(Duration waited) {

@@ -17,7 +17,12 @@ struct Response {
   std::string allow = {};
 };
 
-using Outcome = std::variant<Response, core::Request, GetEvents>;
+// Fencing devices have to be asked for these.
+struct AskDevices {
+  NodeSet targets;
+};
+
+using Outcome = std::variant<Response, core::Request, GetEvents, AskDevices>;
 
 // Names become ids here; an unknown one is answered with the nearest known one.
 Outcome answer(const Call& call, Backend& backend, const std::string& operator_name);
@@ -26,6 +31,10 @@ Response response(const Refused& refused);
 
 // What the cluster said to a request.
 Response response(const core::Answer& answer, const Position& position);
+
+// What the fencing devices said of these nodes.
+Response response(const core::Spec& spec, NodeId self, NodeSet targets, const std::vector<FenceTried>& tried);
+Response devices_are_busy();
 
 // The stream did not bring the request back in time.
 Response unanswered(Duration waited);

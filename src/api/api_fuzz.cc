@@ -33,6 +33,7 @@ class Cluster : public api::Backend {
   api::EventLog& events() override { return log_; }
   void submit(core::Request, std::function<void(core::Answer)>) override { std::abort(); }
   void start_alone() override {}
+  bool test_fencing(NodeSet, std::function<void(std::vector<api::FenceTried>)>) override { std::abort(); }
   std::expected<core::SpecPtr, std::vector<api::ConfigProblem>> read_config(
       std::string_view text) const override {
     if (text.size() % 2 == 0) return state().spec;

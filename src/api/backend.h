@@ -44,6 +44,15 @@ struct ConfigProblem {
   auto fields() const { return std::tie(line, column, text); }
 };
 
+// A fencing device, asked for one node.
+struct FenceTried {
+  NodeId target;
+  std::uint32_t level = 0;
+  std::string device;
+  std::optional<std::string> problem;  // unset: it answers
+  Duration took{0};
+};
+
 class Backend {
  public:
   virtual ~Backend() = default;
@@ -62,6 +71,11 @@ class Backend {
   // This node of two stops waiting for the other (wait_for_all of Corosync's votequorum) and gets quorum.
   // What the other may run still has to be settled.
   virtual void start_alone() = 0;
+
+  // Asks the fencing devices whether this node could fence these, without effect, and calls `done` once, on
+  // the loop, after a minute at the latest: ordered by target, then by level. False: that is under way for
+  // somebody else, and nothing is done.
+  virtual bool test_fencing(NodeSet targets, std::function<void(std::vector<FenceTried>)> done) = 0;
 
   // Reads a configuration against the active one, whose objects keep their ids. All mistakes in one run.
   virtual std::expected<core::SpecPtr, std::vector<ConfigProblem>> read_config(

@@ -202,6 +202,14 @@ Parsed switch_off(const Arguments& arguments) {
   return without_body(arguments, SwitchOff{arguments.name});
 }
 
+Parsed test_fencing(const Arguments& arguments) {
+  auto body = members(arguments.body, {"node"});
+  if (!body) return std::unexpected(std::move(body.error()));
+  TestFencing test;
+  if (auto node = body->find("node"); node != body->end()) test.node = node->second;
+  return test;
+}
+
 struct Route {
   std::string_view method;
   std::string_view path;  // "*" stands for a name
@@ -229,6 +237,7 @@ constexpr Route kRoutes[] = {
     {"POST", "/v1/monitor/*/suspend", command_monitor<true>},
     {"POST", "/v1/monitor/*/resume", command_monitor<false>},
     {"GET", "/v1/fence/status", get<GetFenceStatus>},
+    {"POST", "/v1/fence/test", test_fencing},
     {"POST", "/v1/fence/*/confirm", confirm_fence},
     {"POST", "/v1/fence/*/off", switch_off},
     {"POST", "/v1/cluster/start-alone", start_alone},

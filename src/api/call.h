@@ -52,6 +52,9 @@ struct ConfirmFence {
 struct SwitchOff {
   std::string node;
 };
+struct TestFencing {
+  std::optional<std::string> node;  // unset: all others
+};
 struct ApplyConfig {
   std::string text;
 };
@@ -66,7 +69,7 @@ struct DisarmCluster {
 
 using Call = std::variant<GetStatus, GetGroup, GetNode, GetNames, GetEvents, GetExplanation, GetConfig,
                           GetFenceStatus, GetHealth, CommandGroup, CommandNode, CommandMonitor, ConfirmFence,
-                          SwitchOff, ApplyConfig, CheckConfig, StartAlone, DisarmCluster>;
+                          SwitchOff, TestFencing, ApplyConfig, CheckConfig, StartAlone, DisarmCluster>;
 
 // An answer that is not 2xx.
 struct Refused {

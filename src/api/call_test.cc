@@ -50,6 +50,8 @@ TEST(Call, ReadsEveryRoute) {
   EXPECT_FALSE(parsed<CommandMonitor>("POST", "/v1/monitor/lan/resume").suspended);
   EXPECT_EQ(parsed<ConfirmFence>("POST", "/v1/fence/guest2/confirm").node, "guest2");
   EXPECT_EQ(parsed<SwitchOff>("POST", "/v1/fence/guest2/off").node, "guest2");
+  EXPECT_EQ(parsed<TestFencing>("POST", "/v1/fence/test").node, std::nullopt);
+  EXPECT_EQ(parsed<TestFencing>("POST", "/v1/fence/test", R"({"node": "guest2"})").node, "guest2");
   EXPECT_EQ(parsed<ApplyConfig>("POST", "/v1/config/apply", "[cluster]\n").text, "[cluster]\n");
   EXPECT_EQ(parsed<CheckConfig>("POST", "/v1/config/check", "x").text, "x");
   parsed<StartAlone>("POST", "/v1/cluster/start-alone");

@@ -108,6 +108,8 @@ struct Server::Impl : std::enable_shared_from_this<Impl> {
   static asio::awaitable<bool> reply(std::shared_ptr<Impl> self, std::shared_ptr<Connection> connection,
                                      Response response, bool keep_alive);
   static asio::awaitable<Response> put_to_cluster(std::shared_ptr<Impl> self, core::Request request);
+  static asio::awaitable<Response> ask_devices(std::shared_ptr<Impl> self, NodeSet targets);
+  static asio::awaitable<void> pass(std::shared_ptr<Impl> self, std::shared_ptr<Gate> gate, Duration limit);
   static asio::awaitable<bool> stream(std::shared_ptr<Impl> self, std::shared_ptr<Connection> connection,
                                       GetEvents wanted);
 };
@@ -165,14 +167,37 @@ asio::awaitable<Response> Server::Impl::put_to_cluster(std::shared_ptr<Impl> sel
     gate->open();
   });
   if (!*answered) {
-    self->asked.insert(gate);
-    gate->timer.expires_after(self->limits().answer);
-    auto wait = gate->timer.async_wait(kAwait);
-    co_await std::move(wait);
-    self->asked.erase(gate);
+    auto passing = pass(self, gate, self->limits().answer);
+    co_await std::move(passing);
   }
   if (!*answered || self->stopped) co_return unanswered(self->limits().answer);
   co_return response(**answered, self->backend.position());
+}
+
+asio::awaitable<Response> Server::Impl::ask_devices(std::shared_ptr<Impl> self, NodeSet targets) {
+  auto answered = std::make_shared<std::optional<std::vector<FenceTried>>>();
+  auto gate = std::make_shared<Gate>(self->context);
+  const bool begun = self->backend.test_fencing(targets, [answered, gate](std::vector<FenceTried> tried) {
+    *answered = std::move(tried);
+    gate->open();
+  });
+  if (!begun) co_return devices_are_busy();
+  if (!*answered) {
+    auto passing = pass(self, gate, self->limits().devices);
+    co_await std::move(passing);
+  }
+  if (!*answered || self->stopped) co_return unanswered(self->limits().devices);
+  co_return response(*self->backend.state().spec, self->backend.position().self, targets, **answered);
+}
+
+// Until somebody opens it, or the time is over.
+asio::awaitable<void> Server::Impl::pass(std::shared_ptr<Impl> self, std::shared_ptr<Gate> gate,
+                                         Duration limit) {
+  self->asked.insert(gate);
+  gate->timer.expires_after(limit);
+  auto wait = gate->timer.async_wait(kAwait);
+  co_await std::move(wait);
+  self->asked.erase(gate);
 }
 
 // Writes what the log holds and then, to a follower, what comes; false: the connection is done with.
@@ -312,6 +337,10 @@ asio::awaitable<void> Server::Impl::serve(std::shared_ptr<Impl> self,
     if (auto* asked = std::get_if<core::Request>(&outcome)) {
       auto putting = put_to_cluster(self, std::move(*asked));
       outcome = co_await std::move(putting);
+    }
+    if (auto* devices = std::get_if<AskDevices>(&outcome)) {
+      auto asking = ask_devices(self, devices->targets);
+      outcome = co_await std::move(asking);
     }
     auto replying = reply(self, connection, std::get<Response>(std::move(outcome)), keep);
     keep = co_await std::move(replying);

@@ -28,6 +28,7 @@ struct Limits {
   Duration transfer{10s};  // to read one request, or to write one answer or one part of a stream
   Duration idle{60s};      // between two requests of a connection
   Duration answer{30s};    // for the cluster to answer a request
+  Duration devices{70s};   // for fencing devices to answer; the backend is done before
 };
 
 struct ServerOptions {

@@ -273,6 +273,27 @@ FenceStatus fence_status(const core::State& state, const Position& position) {
   return status;
 }
 
+FenceTest fence_test(const core::Spec& spec, NodeId self, NodeSet targets,
+                     const std::vector<FenceTried>& tried) {
+  FenceTest test{.self = name_of(spec, self)};
+  for (NodeId target : targets) {
+    FenceTestedView& node = test.nodes.emplace_back(FenceTestedView{.node = name_of(spec, target)});
+    std::map<std::uint32_t, bool> levels;
+    for (const FenceTried& device : tried) {
+      if (device.target != target) continue;
+      bool& all_answer = levels.try_emplace(device.level, true).first->second;
+      all_answer = all_answer && !device.problem;
+      node.devices.push_back({.level = device.level,
+                              .device = device.device,
+                              .answers = !device.problem,
+                              .problem = device.problem.value_or(""),
+                              .took = device.took});
+    }
+    node.can_be_fenced = std::ranges::any_of(levels, [](const auto& level) { return level.second; });
+  }
+  return test;
+}
+
 Names names(const core::Spec& spec) {
   Names names;
   for (const auto& [id, node] : spec.nodes) names.nodes.push_back(node.name);

@@ -19,6 +19,8 @@ GroupView group_view(const core::State& state, const Position& position, const c
 NodeView node_view(const core::State& state, const Position& position, const core::Node& node);
 MonitorView monitor_view(const core::State& state, const core::Monitor& monitor);
 FenceStatus fence_status(const core::State& state, const Position& position);
+FenceTest fence_test(const core::Spec& spec, NodeId self, NodeSet targets,
+                     const std::vector<FenceTried>& tried);
 Names names(const core::Spec& spec);
 EventView event_view(const core::Spec& spec, const StampedEvent& event);
 

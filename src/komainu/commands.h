@@ -18,6 +18,7 @@ Exit show_membership(const Session& session);
 Exit show_events(const Session& session, bool follow, std::optional<std::size_t> last);
 Exit explain_group(const Session& session, const std::string& group);
 Exit show_fencing(const Session& session);
+Exit test_fencing(const Session& session, const std::optional<std::string>& node);
 
 // ---- asking
 

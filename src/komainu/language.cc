@@ -227,9 +227,18 @@ void Language::asking() {
   which_monitor(command(*monitor, "resume", "Act on it again", {Names::kMonitor},
                         [this] { return resume_monitor(session_, given_.monitor); }));
 
-  CLI::App* fence = group_of(*root_, "fence", "Switch a node off, or vouch that one is off");
+  CLI::App* fence =
+      group_of(*root_, "fence", "Switch a node off, vouch that one is off, ask the fencing devices");
   command(*fence, "status", "Fencers, nodes that have to be fenced, and the brake", {},
           [this] { return show_fencing(session_); });
+  CLI::App* test = command(*fence, "test", "Ask the fencing devices whether this node could fence the others",
+                           {Names::kNode}, [this] { return test_fencing(session_, given_.target); });
+  test->add_option_function<std::string>(
+          "NODE", [this](const std::string& node) { given_.target = node; }, "Only this one")
+      ->type_name("NODE");
+  test->footer(
+      "Nothing is switched off. Each node asks for itself: run it on all of them. The exit code is 0 if each "
+      "node can be fenced from here by one of the levels at least.");
   CLI::App* confirm =
       command(*fence, "confirm", "Vouch that a node is off, so that its groups may start elsewhere",
               {Names::kNode}, [this] { return confirm_fence(session_, given_.node, given_.yes); });

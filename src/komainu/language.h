@@ -57,7 +57,7 @@ class Language {
   // Where CLI11 puts what was given.
   struct Given {
     std::string group, node, monitor, file, topic, cluster, length, why;
-    std::optional<std::string> scenario;
+    std::optional<std::string> scenario, target;
     std::vector<std::string> where;  // "[to] NODE"
     std::optional<std::size_t> last;
     bool watch = false, follow = false, yes = false, full = false, no_wait = false, pairs = false;

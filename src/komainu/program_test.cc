@@ -394,6 +394,30 @@ TEST_F(OnACluster, SwitchesANodeOffOnceItKnowsThatThatIsMeant) {
   EXPECT_EQ(said.out, "accepted: guest2 is known to be off already\n") << said.err;
 }
 
+TEST_F(OnACluster, ShowsWhatTheFencingDevicesSay) {
+  with([](auto& daemons) {
+    daemons.at(NodeId{0}).devices = {
+        {.level = 0, .device = "fence_ipmilan", .problem = "Connection timed out", .took = 20s},
+        {.level = 1, .device = "fence_pdu", .took = 31ms}};
+  });
+  Said said = say({"fence", "test"});
+  EXPECT_EQ(said.exit, Exit::kDone) << said.err;
+  EXPECT_THAT(said.out, ContainsRegex("guest2  level 1  fence_ipmilan  20.0.* Connection timed out\n"));
+  EXPECT_THAT(said.out, ContainsRegex("guest2  level 2  fence_pdu  .* ok\n"));
+  EXPECT_THAT(said.out, HasSubstr("each can be fenced from guest1; the other nodes ask for themselves"));
+  with([](auto& daemons) { daemons.at(NodeId{0}).devices.pop_back(); });
+  said = say({"fence", "test", "guest2"});
+  EXPECT_EQ(said.exit, Exit::kRefused);
+  EXPECT_THAT(said.out, HasSubstr("guest2 cannot be fenced from guest1"));
+  said = say({"fence", "test", "--json"});
+  EXPECT_EQ(said.exit, Exit::kRefused);
+  EXPECT_EQ(boost::json::parse(said.out).at("nodes").at(0).at("can_be_fenced"), false);
+  with([](auto& daemons) { daemons.at(NodeId{0}).fencing_is_tested = true; });
+  EXPECT_THAT(say({"fence", "test"}).err, HasSubstr("are being asked already"));
+  EXPECT_THAT(say({"fence", "test", "guest1"}).err, HasSubstr("guest1 does not fence itself"));
+  EXPECT_THAT(say({"fence", "test", "gest2"}).err, HasSubstr("did you mean 'guest2'?"));
+}
+
 TEST_F(OnACluster, TellsThatTheNodeIsInNoView) {
   with([](auto& daemons) { daemons.join({NodeId{0}}, false); });
   Said said = say({"group", "stop", "web"});

@@ -24,6 +24,18 @@ void Backend::submit(core::Request request, std::function<void(core::Answer)> an
   node_.submit(std::move(request), std::move(answer));
 }
 
+bool Backend::test_fencing(NodeSet targets, std::function<void(std::vector<api::FenceTried>)> done) {
+  engine::FenceTrial& trial = node_.fence_trial();
+  if (trial.busy()) return false;
+  trial.begin(*state().spec, targets, [done = std::move(done)](std::vector<engine::FenceTried> tried) {
+    std::vector<api::FenceTried> views;
+    for (engine::FenceTried& one : tried)
+      views.push_back({one.target, one.level, std::move(one.device), std::move(one.problem), one.took});
+    done(std::move(views));
+  });
+  return true;
+}
+
 std::expected<core::SpecPtr, std::vector<api::ConfigProblem>> Backend::read_config(
     std::string_view text) const {
   config::Parsed parsed = config::parse(text, registry_, state().spec.get());

@@ -27,6 +27,7 @@ class Backend final : public api::Backend {
   const core::State& state() const override { return node_.replica().state(); }
   api::EventLog& events() override { return events_; }
   void submit(core::Request request, std::function<void(core::Answer)> answer) override;
+  bool test_fencing(NodeSet targets, std::function<void(std::vector<api::FenceTried>)> done) override;
   void start_alone() override { channel_.cancel_wait_for_all(); }
   std::expected<core::SpecPtr, std::vector<api::ConfigProblem>> read_config(
       std::string_view text) const override;

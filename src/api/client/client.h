@@ -39,6 +39,7 @@ class Client {
  public:
   static constexpr Duration kQuick = 10s;    // for what the daemon knows by itself
   static constexpr Duration kCluster = 40s;  // for what the cluster is asked; longer than the server waits
+  static constexpr Duration kDevices = 80s;  // … and fencing devices
 
   explicit Client(std::string socket_path) : path_(std::move(socket_path)) {}
 
@@ -47,8 +48,8 @@ class Client {
     return parsed<Document>(exchange("GET", target, {}, kQuick));
   }
   template <class Document>
-  Answer<Document> post(const std::string& target, std::string body = {}) const {
-    return parsed<Document>(exchange("POST", target, std::move(body), kCluster));
+  Answer<Document> post(const std::string& target, std::string body = {}, Duration limit = kCluster) const {
+    return parsed<Document>(exchange("POST", target, std::move(body), limit));
   }
 
   // The body of a 2xx answer.

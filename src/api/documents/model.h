@@ -415,6 +415,45 @@ struct FenceStatus {
   }
 };
 
+// A fencing device, asked for one node without effect.
+struct FenceTriedView {
+  std::uint32_t level = 0;
+  std::string device;
+  bool answers = false;
+  std::string problem;  // in the device's words
+  Duration took{0};
+  template <class Self, class Io>
+  static void fields(Self& self, Io& io) {
+    io("level", self.level);
+    io("device", self.device);
+    io("answers", self.answers);
+    io("problem", self.problem);
+    io("took_us", self.took);
+  }
+};
+
+struct FenceTestedView {
+  std::string node;
+  bool can_be_fenced = false;           // all devices of some level answer
+  std::vector<FenceTriedView> devices;  // empty: none reaches it
+  template <class Self, class Io>
+  static void fields(Self& self, Io& io) {
+    io("node", self.node);
+    io("can_be_fenced", self.can_be_fenced);
+    io("devices", self.devices);
+  }
+};
+
+struct FenceTest {
+  std::string self;  // which asked them
+  std::vector<FenceTestedView> nodes;
+  template <class Self, class Io>
+  static void fields(Self& self, Io& io) {
+    io("self", self.self);
+    io("nodes", self.nodes);
+  }
+};
+
 struct ConfigDocument {
   std::uint64_t version = 0;
   std::optional<std::uint64_t> pending_version;

@@ -78,6 +78,7 @@ class Node {
   // Puts the request into the stream; `answer` is called once, from the loop: also when the view ends first,
   // and when nobody can be waiting any more.
   void submit(core::Request request, std::function<void(core::Answer)> answer);
+  FenceTrial& fence_trial() { return executor_.fence_trial(); }
 
   // The operator has put the cluster out of action for a while.
   bool disarmed() const { return replica_->disarmed(parts_.loop.now()); }

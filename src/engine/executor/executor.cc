@@ -16,7 +16,8 @@ Executor::Executor(NodeId self, const core::Spec& spec, const drivers::Services&
         tell(std::move(fact));
       }),
       monitors_(self, maker_, sink_),
-      fences_(maker_, services, sink_) {}
+      fences_(maker_, services, sink_),
+      trial_(maker_, services) {}
 
 // ---- the configuration
 

@@ -14,6 +14,7 @@
 #include "core/spec.h"
 #include "drivers/services.h"
 #include "engine/executor/fence_runner.h"
+#include "engine/executor/fence_trial.h"
 #include "engine/executor/group_runner.h"
 #include "engine/executor/maker.h"
 #include "engine/executor/monitor_runner.h"
@@ -42,6 +43,7 @@ class Executor {
   void fence(const core::Spec& spec, const core::ExecuteFence& fence);
   void cancel_fence(const core::CancelFence& cancel) { fences_.cancel(cancel.target, cancel.order); }
   void cancel_fences() { fences_.cancel_all(); }
+  FenceTrial& fence_trial() { return trial_; }
   bool fencing() const { return fences_.busy(); }
   // Stops every group that may run here: these.
   std::set<GroupId> yield();
@@ -75,6 +77,7 @@ class Executor {
   std::map<GroupId, LocalTime> yielding_;  // until when each of them has to have stopped
   MonitorRunner monitors_;
   FenceRunner fences_;
+  FenceTrial trial_;
 };
 
 }  // namespace komainu::engine

@@ -62,7 +62,7 @@ class Gate {
 
 // One thing in the world that a resource, or a device that a fencer, stands for.
 struct Thing {
-  Gate start, stop, probe, watch, off;
+  Gate start, stop, probe, watch, off, test;
   bool runs = false;
   bool obeys_stop = true;
   bool answers = true;  // a device that is asked whether it could
@@ -70,7 +70,7 @@ struct Thing {
   Duration longest_off{60s};
   Thing() { watch.closed = true; }
   void let_go() {
-    for (Gate* gate : {&start, &stop, &probe, &watch, &off}) gate->let_go();
+    for (Gate* gate : {&start, &stop, &probe, &watch, &off, &test}) gate->let_go();
   }
   std::ptrdiff_t count(const std::string& call) const { return std::ranges::count(calls, call); }
 };
@@ -130,6 +130,8 @@ class FakeFencer final : public drivers::Fencer {
   drivers::Task<Result<drivers::Power>> status(std::string) override { co_return drivers::Power::kOff; }
   drivers::Task<Result<void>> test(std::string target) override {
     thing_.calls.push_back("test " + target);
+    auto gate = thing_.test.pass();
+    co_await gate;
     if (!thing_.answers) co_return failure("no answer");
     co_return Result<void>{};
   }

@@ -1,5 +1,7 @@
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <boost/json.hpp>
 #include <chrono>
 #include <deque>
 #include <thread>
@@ -67,6 +69,15 @@ Exit show_membership(const Session& session) {
 }
 Exit show_fencing(const Session& session) {
   return show<api::FenceStatus>(session, "/v1/fence/status", render_fence_status);
+}
+Exit test_fencing(const Session& session, const std::optional<std::string>& node) {
+  const std::string body = node ? boost::json::serialize(boost::json::object{{"node", *node}}) : "";
+  if (!session.json) session.err << "asking the fencing devices, which takes up to a minute" << std::endl;
+  auto test = session.client().post<api::FenceTest>("/v1/fence/test", body, api::Client::kDevices);
+  if (!test) return fail(session, test.error());
+  session.out << (session.json ? api::to_json(*test) + "\n" : render_fence_test(*test, session.style));
+  const bool all = std::ranges::all_of(test->nodes, &api::FenceTestedView::can_be_fenced);
+  return all ? Exit::kDone : Exit::kRefused;
 }
 Exit explain_group(const Session& session, const std::string& group) {
   return show<api::Explanation>(session, "/v1/explain/" + api::segment(group), render_explanation);

@@ -7,6 +7,7 @@
 #include "api/documents/sentences.h"
 #include "api/documents/words.h"
 #include "base/duration_text.h"
+#include "komainu/render/events.h"
 
 namespace komainu::cli {
 namespace {
@@ -216,6 +217,32 @@ std::string render_membership(const api::Status& status, const Style& style) {
 std::string render_status(const api::Status& status, const Style& style) {
   return render_membership(status, style) + groups(status, style) + monitors(status, style) +
          render_alarms(status.alarms, style);
+}
+
+std::string render_fence_test(const api::FenceTest& test, const Style& style) {
+  Table table;
+  std::vector<std::string> failing;
+  for (const api::FenceTestedView& node : test.nodes) {
+    if (!node.can_be_fenced) failing.push_back(node.node);
+    if (node.devices.empty())
+      table.row({{printable(node.node)}, {""}, {"no device reaches it", Colour::kRed}});
+    for (const api::FenceTriedView& device : node.devices) {
+      const std::string said = device.answers ? "ok" : printable(device.problem);
+      table.row({{printable(node.node)},
+                 {fmt::format("level {}", device.level + 1)},
+                 {printable(device.device)},
+                 {elapsed(device.took)},
+                 {said, device.answers ? Colour::kGreen : Colour::kRed}});
+    }
+  }
+  std::string text = heading(style, "NODES") + table.text(style) + "\n";
+  if (failing.empty())
+    text += fmt::format("each can be fenced from {}", printable(test.self));
+  else
+    text += paint(
+        style, Colour::kRed,
+        fmt::format("{} cannot be fenced from {}", printable(api::list(failing)), printable(test.self)));
+  return text + "; the other nodes ask for themselves: `komainu fence test` there\n";
 }
 
 std::string render_fence_status(const api::FenceStatus& fencing, const Style& style) {

@@ -16,6 +16,7 @@ std::string render_membership(const api::Status& status, const Style& style);
 
 std::string render_alarms(const std::vector<api::AlarmView>& alarms, const Style& style);
 
+std::string render_fence_test(const api::FenceTest& test, const Style& style);
 std::string render_fence_status(const api::FenceStatus& fencing, const Style& style);
 
 }  // namespace komainu::cli
