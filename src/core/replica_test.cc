@@ -783,6 +783,22 @@ TEST(FenceOff, IsDoneAgainWhenItsConfirmationCameWhileThereWasNoView) {
   EXPECT_EQ(pair.ring->fences.size(), 2u);
 }
 
+// The one that is left takes everything, whatever was wanted of it before.
+TEST(FenceOff, EndsWhenNobodyIsLeftToDoIt) {
+  FencedPair pair;
+  const GroupId web = pair.cluster.group("web", {n2}).id;
+  pair.begins();
+  pair.ring->wait(1s);  // a cold start no more
+  pair.asks_at(n2, n1);
+  pair.ring->form({n1}, 8);
+  const NodeState& alone = pair.ring->at(n1).state().nodes.at(n1);
+  EXPECT_FALSE(alone.fence_wish);
+  pair.ring->wait(5s);
+  ASSERT_EQ(pair.ring->fences.back().second.target, n2);
+  pair.confirms();
+  EXPECT_TRUE(pair.ring->at(n1).state().groups.at(web).at.contains(Spec::place_of(n1)));
+}
+
 TEST(FenceOff, EndsWithTheIncarnationOfTheNodeThatItWasFor) {
   FencedPair pair;
   pair.begins();

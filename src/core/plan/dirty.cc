@@ -15,11 +15,13 @@ bool changes_with_time(const GroupState& group) {
          });
 }
 
-// A quarantine ends.
+// A quarantine ends, or nobody could fence whom an operator wanted off.
 bool something_settles_with_time(const State& state) {
   const std::uint32_t flaps = state.spec->brakes.flaps;
   return std::ranges::any_of(state.nodes,
-                             [&](const auto& entry) { return entry.second.losses.count >= flaps; }) ||
+                             [&](const auto& entry) {
+                               return entry.second.fence_wish || entry.second.losses.count >= flaps;
+                             }) ||
          std::ranges::any_of(state.monitors, [&](const auto& entry) {
            return std::ranges::any_of(entry.second.flaps,
                                       [&](const auto& at) { return at.second.count >= flaps; });

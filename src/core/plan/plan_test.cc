@@ -274,6 +274,29 @@ std::vector<std::string> sentences(const State& state, const std::vector<Planned
   return lines;
 }
 
+// Nobody could fence it: it takes groups again.
+TEST(Plan, LooksAtEverythingWhenAFenceThatAnOperatorWantedHasTakenTooLong) {
+  Cluster cluster(2);
+  cluster.has_fencer();
+  cluster.stands(node(2), Standing::kSettled);
+  const Group& web = cluster.group("web");
+  cluster.is_wanted_off(node(1));
+  History history(cluster.state());
+  const auto plans = [&] {
+    const std::vector<Planned> due = plan(history.state, node(1), history.dirty).due;
+    history.dirty.planned(due);
+    return due;
+  };
+  EXPECT_TRUE(plans().empty());
+  for (std::uint64_t tick = 1; history.state.nodes.at(node(1)).fence_wish; ++tick) {
+    ASSERT_LE(tick, 200u);
+    history.apply(node(1), Fact{Tick{tick, 1s}});
+  }
+  const std::vector<Planned> due = plans();
+  ASSERT_EQ(due.size(), 1u);
+  EXPECT_EQ(std::get<StartGroup>(due[0].proposal).group, web.id);
+}
+
 TEST(Plan, OfWhatChangedEqualsThePlanOfAll) {
   EXPECT_TRUE(rc::check("the incremental plan is the full plan", [] {
     Draw draw = any_draw(400);

@@ -164,10 +164,11 @@ struct Merge {
           node.cause = {};
         }
       }
-      if (incarnation != node.incarnation) {
-        node.watchdog.reset();
-        if (node.fence_wish) drop_fence_wish(state, id, "it has started anew", effects);
-      }
+      if (incarnation != node.incarnation) node.watchdog.reset();
+      if (node.fence_wish && incarnation != node.incarnation)
+        drop_fence_wish(state, id, "it has started anew", effects);
+      if (node.fence_wish && present(id) && gathering.hellos.size() == 1)
+        drop_fence_wish(state, id, "no other node is left to do it", effects);
       node.standing = standing;
       node.incarnation = incarnation;
       node.suspended = false;
