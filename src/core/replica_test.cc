@@ -783,6 +783,26 @@ TEST(FenceOff, IsDoneAgainWhenItsConfirmationCameWhileThereWasNoView) {
   EXPECT_EQ(pair.ring->fences.size(), 2u);
 }
 
+// Somebody waits for it; what comes later might hit a node that has been repaired.
+TEST(FenceOff, IsNotTriedForEverWhereTheDeviceFails) {
+  FencedPair pair;
+  pair.begins();
+  pair.asks_at(n2, n1);
+  const auto fails_for = [&](Duration time) {
+    for (const LocalTime end = pair.ring->now() + time; pair.ring->now() < end;) {
+      const auto [by, fence] = pair.ring->fences.back();
+      pair.ring->wait(5s);
+      pair.ring->report(by, FenceResult{fence.target, fence.order.id, false, "no answer"});
+    }
+  };
+  fails_for(FenceWish::kLasts + 30s);
+  EXPECT_FALSE(pair.node(n1).fence_wish);
+  const std::size_t tried = pair.ring->fences.size();
+  EXPECT_GT(tried, 10u);
+  fails_for(60s);
+  EXPECT_EQ(pair.ring->fences.size(), tried);
+}
+
 // The one that is left takes everything, whatever was wanted of it before.
 TEST(FenceOff, EndsWhenNobodyIsLeftToDoIt) {
   FencedPair pair;

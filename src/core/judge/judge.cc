@@ -31,9 +31,7 @@ constexpr Row kTable[] = {
     {.daemon = {Daemon::kSilent},
      .verdict = Verdict::kStalled,
      .text = "in the cluster, but its daemon acknowledges nothing"},
-    {.fencing = {Fencing::kOpen},
-     .verdict = Verdict::kStalled,
-     .text = "being fenced: it could not stop a group"},
+    {.fencing = {Fencing::kOpen}, .verdict = Verdict::kStalled, .text = "being fenced"},
     {.reach = {Reach::kNothing},
      .verdict = Verdict::kIsolated,
      .text = "reaches nothing of what other nodes reach"},
@@ -77,7 +75,12 @@ Watch seen_by(const State& state, const MonitorState& monitor, PlaceId here) {
 }
 
 Links links_of(const State& state, NodeId id, const NodeState& known) {
-  if (!known.links_down.empty()) return Links::kSomeDown;
+  const auto is_here = [&](NodeId peer) {
+    const NodeState* other = state.node(peer);
+    return other && other->standing == Standing::kMember;
+  };
+  if (std::ranges::any_of(known.links_down, [&](const auto& down) { return is_here(down.first); }))
+    return Links::kSomeDown;
   for (const auto& [peer, other] : state.nodes) {
     if (other.standing == Standing::kMember && other.links_down.contains(id)) return Links::kSomeDown;
   }

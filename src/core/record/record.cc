@@ -22,6 +22,12 @@ bool needs_lease(const Spec& spec) {
   return spec.fencing.empty() && spec.nodes.size() > 1;
 }
 
+std::string names_of(const State& state, NodeSet nodes) {
+  std::string names;
+  for (NodeId id : nodes) names += (names.empty() ? "" : ", ") + name_of(state, id);
+  return names;
+}
+
 struct Recorder {
   State& state;
   const Context& context;
@@ -294,8 +300,11 @@ struct Recorder {
     for (auto& [id, known] : state.groups) decay(id, known);
     for (auto& [id, node] : state.nodes) {
       forget(node.losses, state.spec->brakes.window);
-      if (node.fence_wish && node.fences.empty() && state.clock >= node.fence_wish->until)
-        drop_fence_wish(state, id, "it was tried for " + duration_text(FenceWish::kLasts), effects);
+      if (node.fence_wish && state.clock >= node.fence_wish->until)
+        drop_fence_wish(state, id,
+                        "it was tried for " + duration_text(FenceWish::kLasts) +
+                            (node.fences.empty() ? "" : "; what has begun goes on"),
+                        effects);
     }
     for (auto& [id, monitor] : state.monitors) forget_all(monitor.flaps, state.spec->brakes.window);
     std::erase_if(state.fences, [&](Duration at) { return state.clock - at > state.spec->brakes.window; });
@@ -493,8 +502,6 @@ struct Recorder {
     auto it = state.nodes.find(off.node);
     if (it == state.nodes.end()) return answer(request, false, "there is no such node");
     NodeState& target = it->second;
-    if (target.standing == Standing::kSettled && !target.ring_member)
-      return answer(request, true, name_of(state, off.node) + " is known to be off already");
     if (std::string why = cannot_fence(off.node); !why.empty()) return answer(request, false, why);
     target.fence_wish = FenceWish{
         .until = state.clock + FenceWish::kLasts, .by = request.operator_name, .cause = context.cause};
@@ -508,12 +515,21 @@ struct Recorder {
     const std::string by_hand =
         ": switch it off by hand, then tell the cluster (komainu fence confirm " + name + ")";
     if (state.disarmed) return kDisarmed;
+    if (state.nodes.at(id).standing == Standing::kSettled)
+      return name +
+             " counts as off already, and its devices are not asked: if it runs, switch it off by hand";
     if (std::ranges::none_of(state.spec->fencing, [&](const FenceLevel& level) { return level.reaches(id); }))
       return "no fencing device reaches " + name + by_hand;
     if (!are_quorate_without(state, id))
       return "without " + name + " the others are no quorum, and could not fence it" + by_hand;
-    if (state.nodes.at(id).standing == Standing::kSettled)
-      return name + " counts as off, but its Corosync is in the ring: stop it there";
+    NodeSet staying, going;
+    for (const auto& [other, node] : state.nodes) {
+      if (other == id || node.standing != Standing::kMember || node.suspended) continue;
+      (node.is_to_be_fenced() ? going : staying).insert(other);
+    }
+    if (!state.spec->could_be_quorate(staying))
+      return "without " + name + " and without " + names_of(state, going) +
+             ", which is to be fenced, the others are no quorum: wait until it is back";
     return {};
   }
   void ask(const Request& request, const ClusterDisarm& disarm) {
@@ -584,12 +600,6 @@ bool are_votes_sound(const Spec& now, const Spec& next) {
   return votes(now) < fewest + now.quorum_votes();
 }
 
-std::string names_of(const State& state, NodeSet nodes) {
-  std::string names;
-  for (NodeId id : nodes) names += (names.empty() ? "" : ", ") + name_of(state, id);
-  return names;
-}
-
 bool changes_who_hears_whom(const Spec& now, const Spec& next) {
   return now.arbiter_votes() != next.arbiter_votes() || now.key != next.key ||
          !std::ranges::equal(now.nodes, next.nodes, [](const auto& a, const auto& b) {
@@ -636,11 +646,9 @@ std::string cannot_apply(const State& state, const Spec& next) {
            "'";
   }
   if (!are_votes_sound(*state.spec, next)) {
-    return "Corosync would go on counting more votes than this configuration until it is restarted, and a "
-           "part "
-           "of the cluster that komainu no longer counts on could act: stop komainu and Corosync on all "
-           "nodes, "
-           "change the file on each, and start them again";
+    return "until it has read its files, Corosync would count more votes than this configuration does, and a "
+           "part of the cluster that komainu no longer counts on could act: stop komainu and Corosync on all "
+           "nodes, change the file on each, and start them again";
   }
   if (changes_who_hears_whom(*state.spec, next)) {
     // One step at a time, or a node that missed the last one could find others that missed this one.

@@ -13,7 +13,7 @@ using testing::place;
 
 // A cluster whose members report, and a planner who sends the time round.
 struct Reporting : Cluster {
-  Reporting() : Cluster(2) {
+  explicit Reporting(std::uint32_t nodes = 2) : Cluster(nodes) {
     db = group("db", {node(1), node(2)}).id;
     lan = monitor("lan", {db}).id;
   }
@@ -239,12 +239,8 @@ TEST(FenceOff, IsRefusedWhereItCannotWork) {
        "no fencing device reaches"},
       {"nobody else", [](FencingOff& c) { c.node_state(node(1)).suspended = true; }, "no quorum"},
       {"disarmed", [](FencingOff& c) { c.edit().disarmed = Disarmed{.until = 1h}; }, "disarmed"},
-      {"stopped, and its Corosync is here",
-       [](FencingOff& c) {
-         c.stands(node(2), Standing::kSettled);
-         c.node_state(node(2)).ring_member = true;
-       },
-       "its Corosync is in the ring"},
+      {"off, as far as is known", [](FencingOff& c) { c.stands(node(2), Standing::kSettled); },
+       "counts as off already"},
   };
   for (const auto& each : cases) {
     FencingOff cluster;
@@ -254,13 +250,6 @@ TEST(FenceOff, IsRefusedWhereItCannotWork) {
     EXPECT_NE(text.find(each.says), std::string::npos) << each.what << ": " << text;
     EXPECT_FALSE(cluster.is_wished()) << each.what;
   }
-}
-
-TEST(FenceOff, OfANodeThatIsOffHasNothingToDo) {
-  FencingOff cluster;
-  cluster.stands(node(2), Standing::kSettled);
-  EXPECT_EQ(cluster.ask(), std::pair(true, std::string("node2 is known to be off already")));
-  EXPECT_FALSE(cluster.is_wished());
 }
 
 TEST(FenceOff, EndsWithTheConfirmationAndNotWithAFailure) {
@@ -279,16 +268,30 @@ TEST(FenceOff, EndsWithTheConfirmationAndNotWithAFailure) {
   EXPECT_EQ(cluster.node_state(node(2)).standing, Standing::kSettled);
 }
 
-TEST(FenceOff, IsGivenUpWithAnAlarmAfterAWhileButNotWhileAFenceIsOpen) {
-  FencingOff cluster;
-  cluster.ask();
-  cluster.node_state(node(2)).fences[node(1)] = FenceOrder{};
-  cluster.time_passes(FenceWish::kLasts);
-  EXPECT_TRUE(cluster.is_wished());
-  cluster.node_state(node(2)).fences.clear();
-  cluster.time_passes(5s);
-  EXPECT_FALSE(cluster.is_wished());
-  EXPECT_EQ(cluster.last_alarm(), "node2 is not fenced as root asked: it was tried for 2min");
+TEST(FenceOff, IsGivenUpWithAnAlarmAfterAWhile) {
+  for (const bool is_open : {false, true}) {
+    FencingOff cluster;
+    cluster.ask();
+    if (is_open) cluster.node_state(node(2)).fences[node(1)] = FenceOrder{};
+    cluster.time_passes(FenceWish::kLasts - 5s);
+    EXPECT_TRUE(cluster.is_wished());
+    cluster.time_passes(10s);
+    EXPECT_FALSE(cluster.is_wished());
+    EXPECT_EQ(cluster.last_alarm(), std::string("node2 is not fenced as root asked: it was tried for 2min") +
+                                        (is_open ? "; what has begun goes on" : ""));
+  }
+}
+
+// Each of them alone could be: after both the one that is left may do nothing.
+TEST(FenceOff, OfOneAfterTheOtherIsRefusedWhereTooFewWouldBeLeft) {
+  Reporting cluster(3);
+  cluster.has_fencer();
+  cluster.says(node(1), Request{1, "root", FenceOff{node(2)}});
+  EXPECT_TRUE(cluster.node_state(node(2)).fence_wish);
+  cluster.says(node(1), Request{2, "root", FenceOff{node(3)}});
+  EXPECT_FALSE(cluster.node_state(node(3)).fence_wish);
+  EXPECT_NE(answered(cluster.effects).second.find("node2, which is to be fenced"), std::string::npos)
+      << answered(cluster.effects).second;
 }
 
 TEST(FenceOff, EndsWhenTheClusterIsDisarmed) {
