@@ -95,6 +95,8 @@ struct Replica::Impl {
   Succession chosen;
   std::map<NodeId, std::uint64_t> heard;  // last sequence of each sender
   std::uint64_t sequence = 0;
+  std::uint64_t introduced =
+      0;  // the last of the messages in which this node said what it sees, at the start
 
   // ---- the established view
   std::uint64_t position = 0;
@@ -382,6 +384,7 @@ struct Replica::Impl {
     writing.clear();
     write(0);
     say_levels();
+    introduced = sequence;
     cancel_fences();
     plan_again = true;
   }
@@ -1072,6 +1075,8 @@ struct Replica::Impl {
   void plan_now() {
     next_due.reset();
     if (!options.plans || frozen || !established() || state.nodes.at(options.self).suspended) return;
+    // What it found while there was no view is not in the state yet: that it is cut off itself, for one.
+    if (heard[options.self] < introduced) return;
     const std::uint32_t my_rank = rank();
     if (my_rank == ~0U) return;
     std::map<std::uint64_t, LocalTime> still_due;
@@ -1157,6 +1162,7 @@ std::uint64_t Replica::Impl::digest() const {
   add(d, silent);
   add(d, heard);
   add(d, sequence);
+  add(d, introduced);
   add(d, position);
   add(d, acks);
   add(d, waiting);

@@ -783,6 +783,26 @@ TEST(FenceOff, IsDoneAgainWhenItsConfirmationCameWhileThereWasNoView) {
   EXPECT_EQ(pair.ring->fences.size(), 2u);
 }
 
+// Found while there was no view: it is said first, and then planned by.
+TEST(Replica, FencesNobodyOnceItSeesThatItIsCutOffItself) {
+  for (const Health seen : {Health::kFailed, Health::kHealthy}) {
+    FencedPair pair;
+    pair.cluster.group("web", {n1});
+    Monitor& ping = pair.cluster.monitor("ping", {});
+    ping.role = MonitorRole::kMayFence;
+    pair.begins();
+    for (NodeId id : {n1, n2})
+      pair.ring->report(id, MonitorResult{ping.id, Spec::place_of(id), Health::kHealthy});
+    pair.ring->wait(1s);  // a cold start no more
+    pair.ring->cut_off(n2);
+    pair.ring->cut_off(n1);
+    pair.ring->report(n1, MonitorResult{ping.id, Spec::place_of(n1), seen});
+    pair.ring->form({n1}, 8);
+    pair.ring->wait(5s);
+    EXPECT_EQ(pair.ring->fences.empty(), seen == Health::kFailed);
+  }
+}
+
 // Somebody waits for it; what comes later might hit a node that has been repaired.
 TEST(FenceOff, IsNotTriedForEverWhereTheDeviceFails) {
   FencedPair pair;
