@@ -179,7 +179,7 @@ struct NodeState {
   bool ring_member = false;   // its Corosync is in the ring although its daemon may not be
   Duration since{0};          // State::clock of the last change of standing or suspension
   Duty duty = Duty::kActive;  // durable
-  std::map<NodeId, FenceOrder> fences;  // open ones by executor; two only after a merge
+  std::map<NodeId, FenceOrder> fences;  // open ones by executor; two after a merge, or beside one of a circle
   std::uint32_t fence_failures = 0;     // in a row; levels are tried in turn
   std::optional<FenceWish> fence_wish;
   Lineage last_seen;  // of the last view that it was a member of, as far as is known here

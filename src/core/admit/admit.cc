@@ -186,7 +186,7 @@ struct Kernel {
         executor->suspended || !is_free_to_fence(state, fence.executor, fence.target)) {
       return Refusal{name_of(state, fence.executor) + " cannot fence " + what};
     }
-    if (!target.fences.empty() || target.standing == Standing::kSettled) return superseded();
+    if (is_being_fenced(state, fence.target) || target.standing == Standing::kSettled) return superseded();
     // The brakes are for what komainu decides by itself: they neither hold nor count what an operator asked
     // for.
     const bool braked = !target.fence_wish;
@@ -321,6 +321,15 @@ bool is_free_to_fence(const State& state, NodeId executor, NodeId target) {
   const bool absent = state.nodes.at(target).standing != Standing::kMember;
   return std::ranges::all_of(state.nodes.at(executor).fences,
                              [&](const auto& open) { return absent && open.first == target; });
+}
+
+bool is_being_fenced(const State& state, NodeId target) {
+  return std::ranges::any_of(state.nodes.at(target).fences, [&](const auto& open) {
+    const NodeState* executor = state.node(open.first);
+    const bool absent =
+        executor && (executor->standing == Standing::kLost || executor->standing == Standing::kUnknown);
+    return !absent || executor->fences.empty();
+  });
 }
 
 bool is_last_healthy(const State& state, NodeId node, NodeSet condemned) {

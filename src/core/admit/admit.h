@@ -39,6 +39,11 @@ bool are_quorate_without(const State& state, NodeId node);
 // end that.
 bool is_free_to_fence(const State& state, NodeId executor, NodeId target);
 
+// An open fence of the node will end: its executor says so, or is fenced itself. Where lost executors stand
+// in a circle none will, and the node is fenced anew by another one; until the executor is settled, what it
+// may still do keeps the node from running anything.
+bool is_being_fenced(const State& state, NodeId target);
+
 // Without `node` no place would be left that can run groups: it is neither fenced for a group's sake, nor
 // restarted. What is silent is not healthy, and stands in nobody's way. `condemned` are about to be fenced.
 bool is_last_healthy(const State& state, NodeId node, NodeSet condemned = {});

@@ -62,7 +62,7 @@ class NodePlanner {
   }
 
   std::optional<Planned> decide(NodeId id, const NodeState& node, std::vector<HeldBack>& held_back) const {
-    if (!node.fences.empty() || !state_.spec->node(id)) return std::nullopt;
+    if (is_being_fenced(state_, id) || !state_.spec->node(id)) return std::nullopt;
     const std::optional<Grounds> grounds = grounds_against(id, node);
     if (!grounds) return std::nullopt;
     if (state_.spec->fencing.empty()) return take_for_stopped(id, node, *grounds);

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "core/admit/admit.h"
 #include "core/plan/sentences.h"
 #include "core/testing.h"
 
@@ -290,6 +291,31 @@ TEST(Fencing, NeitherAcceptsARiskForANodeThatIsNotWellConnected) {
   EXPECT_THAT(plans(pair, node(2)), IsEmpty());
   pair.reports(pair.ping, node(2), Health::kHealthy);
   EXPECT_THAT(plans(pair, node(2)), Not(IsEmpty()));
+}
+
+// The first was lost while it fenced the second, which came back, began to fence the first and was lost as
+// well.
+TEST(Fencing, OfNodesThatWereLostWhileTheyFencedEachOtherIsBegunAnew) {
+  Cluster cluster(5);
+  cluster.has_fencer();
+  const Group& db = cluster.group("db");
+  const Group& web = cluster.group("web");
+  for (const auto& [group, where] : {std::pair(db.id, node(4)), {web.id, node(5)}})
+    cluster.runs(group, where);
+  for (NodeId id : {node(4), node(5)}) cluster.loses(id);
+  const auto fences = [&](std::uint32_t executor, std::uint32_t target) {
+    cluster.node_state(node(target)).fences[node(executor)] =
+        FenceOrder{.executor = node(executor), .target_incarnation = Cluster::incarnation(node(target))};
+  };
+  fences(5, 4);
+  EXPECT_THAT(plans(cluster), ElementsAre("node1 fences node5 by level 0: it is lost and may run web"))
+      << "whose end ends the other";
+  fences(4, 5);
+  EXPECT_THAT(plans(cluster), ElementsAre("node1 fences node4 by level 0: it is lost and may run db",
+                                          "node1 fences node5 by level 0: it is lost and may run web"));
+  Effects effects;
+  for (const Planned& planned : plan(cluster.state(), node(1)).due)
+    EXPECT_FALSE(admit(cluster.edit(), planned.proposal, Context{node(1), node(1), {}, {}, {}}, effects));
 }
 
 TEST(Fencing, IsTheLastStepOfALadderThatEndsWithAReset) {
