@@ -22,7 +22,11 @@ std::optional<core::CorosyncState> CorosyncFollow::look(const core::Spec& spec) 
   if (!running_ || !written_) return std::nullopt;
   core::CorosyncState now{.written = *written_, .runs = told_ ? told_->runs : 0, .counts = {}, .key = key_};
   for (const auto& [id, links] : running_->links) now.counts.insert(id);
-  if (is_written(spec) && runs_by(*running_, spec)) now.runs = spec.version;
+  if (is_written(spec)) {
+    const bool follows = runs_by(*running_, spec);
+    if (follows) now.runs = spec.version;
+    if (!follows && now.runs == spec.version) now.runs = 0;  // it went back to an older file
+  }
   if (told_ == now) return std::nullopt;
   return told_ = now;
 }

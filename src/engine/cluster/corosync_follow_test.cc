@@ -54,6 +54,19 @@ TEST_F(Following, RunsByTheOldOneUntilItIsReadBackOtherwise) {
   EXPECT_EQ(follow.look(spec), (core::CorosyncState{5, 5, {kFirst, kSecond, kThird}, {}}));
 }
 
+// Its file was taken from a backup, say.
+TEST_F(Following, TellsThatItWentBackToAnOlderFile) {
+  follow.saw(by(spec));
+  follow.wrote(4, spec.key);
+  follow.look(spec);
+  channel::RunningSettings older = by(spec);
+  older.token *= 2;
+  follow.saw(older);
+  EXPECT_EQ(follow.look(spec).value().runs, 0u);
+  follow.saw(by(spec));
+  EXPECT_EQ(follow.look(spec).value().runs, 4u);
+}
+
 TEST_F(Following, ComparesTokenKeyAndLinks) {
   for (const auto& change :
        {+[](core::Spec& to) { to.timing.token *= 2; }, +[](core::Spec& to) { to.key = "2b7e151628aed2a6"; },

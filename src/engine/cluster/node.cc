@@ -373,7 +373,10 @@ void Node::tell_corosync() {
 
 void Node::reload_corosync() {
   const core::State& state = replica_->state();
-  if (core::who_reloads_corosync(state) != self_) return;
+  if (core::who_reloads_corosync(state) != self_) {
+    reloaded_for_ = 0;
+    return;
+  }
   const bool again = reloaded_for_ == spec_->version;
   if (again && parts_.loop.now() < reload_again_) return;
   reloaded_for_ = spec_->version;
@@ -390,10 +393,11 @@ void Node::reload_corosync() {
        .node = self_,
        .group = {},
        .monitor = {},
-       .text = again ? fmt::format("Corosync has read its files, and does not run by configuration {} "
-                                   "on {}: see 'journalctl -u corosync' there; it is told again",
-                                   spec_->version, behind)
-                     : fmt::format("Corosync reads its files again, for configuration {}", spec_->version)});
+       .text =
+           again ? fmt::format("Corosync was told to read its files, and does not run by "
+                               "configuration {} on {}: see 'journalctl -u corosync' there; it is told again",
+                               spec_->version, behind)
+                 : fmt::format("Corosync reads its files again, for configuration {}", spec_->version)});
   parts_.channel.reload();
 }
 
@@ -567,7 +571,9 @@ void Node::apply(core::Yield&) {
 
 void Node::apply(core::Store& store) {
   stored_ = store.durable;
-  parts_.write_store(store.durable, [this, token = store.token](bool ok) { feed(core::Stored{token, ok}); });
+  parts_.write_store(store.durable, [this, token = store.token, of = replica_->incarnation()](bool ok) {
+    if (of == replica_->incarnation()) feed(core::Stored{token, ok});  // the next one counts anew
+  });
 }
 
 void Node::apply(core::Rejoin& rejoin) {
@@ -615,8 +621,9 @@ void Node::drop_facts(std::size_t among, const std::function<bool(const core::Fa
 }
 
 void Node::apply(core::SpecProposed& proposed) {
-  const auto prepared = [this, token = proposed.token,
-                         version = proposed.spec->version](const Result<void>& ready) {
+  const auto prepared = [this, token = proposed.token, version = proposed.spec->version,
+                         of = replica_->incarnation()](const Result<void>& ready) {
+    if (of != replica_->incarnation()) return;
     feed(core::Stored{token, ready.has_value()});
     if (!ready) feed(core::Observed{core::Fact{core::ConfigRefuse{version, ready.error().what}}, {}});
   };
