@@ -172,7 +172,8 @@ std::string scenario_reference() {
   for (const KindRow& row : kinds()) {
     std::vector<std::string> keys = row.required.names();
     for (const std::string& key : row.allowed.names()) keys.push_back("[" + key + "]");
-    text += fmt::format("  {:<15}  {:<22}  {}\n", row.word, fmt::join(keys, " "), row.text);
+    text +=
+        fmt::format("  {:<15}  {:<22}  {}\n", row.word, fmt::format("{}", fmt::join(keys, " ")), row.text);
   }
   return text;
 }

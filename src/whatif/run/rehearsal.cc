@@ -267,7 +267,9 @@ void Rehearsal::tells(NodeId node, const core::Event& event) {
   if (!replica) return;
   const bool own = event.kind == core::EventKind::kView && event.text == "the view has ended";
   std::string text = own ? name(node) + ": the view has ended" : event.text;
-  if (!told_.emplace(replica->view(), replica->position(), text).second) return;
+  Told& told = told_[{replica->view(), text}];
+  if (++told.by[node] <= told.times) return;
+  told.times = told.by[node];
   write(topic_of(event.kind), event.severity, text, event.node, event.group, event.monitor, event.cause);
   if (event.kind == core::EventKind::kFence && event.node) {
     if (event.text.find("is fenced, confirmed") != std::string::npos)

@@ -122,7 +122,12 @@ class Rehearsal final : private sim::Observer {
 
   std::vector<Line> lines_;
   std::map<core::Cause, std::uint32_t> causes_;
-  std::set<std::tuple<core::ViewId, std::uint64_t, std::string>> told_;
+  // How often something was told in a view: by each, and by whom most often.
+  struct Told {
+    std::map<NodeId, int> by;
+    int times = 0;
+  };
+  std::map<std::pair<core::ViewId, std::string>, Told> told_;
   std::pair<core::ViewId, std::uint64_t> seen_;
   std::map<NodeId, const core::Row*> verdicts_;
   std::optional<core::State> state_;  // as of the last line that was written; for when nobody is left
