@@ -82,6 +82,12 @@ void about_nodes(Alarms& alarms, const Status& status) {
                         : "switch it on: it joins by itself");
     if (node.verdict == core::Verdict::kIsolated)
       say(alarms, Severity::kWarning, fmt::format("node {} is isolated: it {}", node.name, node.reason));
+    if (node.wanted_off_by)
+      say(alarms, Severity::kWarning,
+          fmt::format("{} wants {} off: {}", *node.wanted_off_by, node.name,
+                      node.fence_failures == 0 ? "it is being fenced"
+                                               : fmt::format("it failed {} times", node.fence_failures)),
+          node.fence_failures == 0 ? "" : "`komainu events` says why");
     if (absent && node.fence_failures > 0)
       say(alarms, Severity::kAlarm, fmt::format("fencing {} failed {} times", node.name, node.fence_failures),
           node.corosync ? "`komainu events` says why" : "`komainu events` says why; " + what_settles(node));
@@ -111,7 +117,10 @@ void about_corosync(Alarms& alarms, const Status& status) {
   say(alarms, Severity::kWarning,
       fmt::format("Corosync on {} does not run by configuration {} yet{}", behind, status.config_version,
                   awaited.empty() ? "" : ": it waits for " + awaited),
-      awaited.empty() ? "" : "bring them back: nodes, links and the arbiter do not change before");
+      awaited.empty()
+          ? ""
+          : "bring them back: nodes, links, the arbiter and the key do not change before; for one that is "
+            "off for good: `corosync-cfgtool -R`, and then take it out");
 }
 
 // Active on two nodes as far as the state knows: what must never be.
@@ -184,9 +193,11 @@ void about_monitor(Alarms& alarms, const MonitorView& monitor) {
 
 void about_disarm(Alarms& alarms, const Status& status) {
   if (!status.disarmed) return;
+  const Duration left = status.disarmed->left;
   say(alarms, Severity::kAlarm,
       fmt::format("disarmed by {} for another {}: {}", status.disarmed->by,
-                  duration_text(std::max<Duration>(status.disarmed->left / 1s * 1s, 1s)),
+                  duration_text(left > 2min ? std::chrono::ceil<std::chrono::minutes>(left)
+                                            : std::max<Duration>(left / 1s * 1s, 1s)),
                   status.disarmed->why),
       "nothing is started, restarted, fenced or reset; `komainu cluster arm` ends that");
 }

@@ -154,7 +154,8 @@ NodeView node_view(const core::State& state, const Position& position, const cor
   view.leaving = known->leaving;
   view.corosync = known->ring_member;
   view.corosync_behind = core::corosync_behind(state).contains(node.id);
-  view.corosync_awaited = core::corosync_awaits(state).contains(node.id);
+  view.corosync_awaited =
+      !core::corosync_behind(state).empty() && core::corosync_awaits(state).contains(node.id);
   view.duty = known->duty;
   view.fences = open_fences(state, *known);
   if (known->fence_wish) view.wanted_off_by = known->fence_wish->by;

@@ -59,6 +59,17 @@ TEST(Status, SaysWhoseCorosyncHasNotFollowedAndForWhomItWaits) {
   EXPECT_THAT(status(cluster.state(), kEstablished).alarms, IsEmpty());
 }
 
+TEST(Status, SaysWhatComesOfAFenceThatAnOperatorAskedFor) {
+  Cluster cluster(2);
+  cluster.has_fencer();
+  cluster.is_wanted_off(node(2));
+  EXPECT_THAT(status(cluster.state(), kEstablished).alarms,
+              Contains(says(Severity::kWarning, "root wants node2 off: it is being fenced")));
+  cluster.node_state(node(2)).fence_failures = 3;
+  EXPECT_THAT(status(cluster.state(), kEstablished).alarms,
+              Contains(says(Severity::kWarning, "root wants node2 off: it failed 3 times")));
+}
+
 TEST(Status, SaysOfAnAbsentNodeWhatItMayRun) {
   Cluster cluster(2);
   const core::Group& db = cluster.group("db");

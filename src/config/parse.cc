@@ -40,11 +40,13 @@ Result<std::string> read_file(const std::string& path) {
   struct stat status{};
   if (::stat(path.c_str(), &status) != 0)
     return cannot(std::strerror(errno),
-                  errno == ENOENT ? "docs/examples/ has configurations to begin with" : "");
+                  errno == ENOENT ? "there are examples in /usr/share/doc/komainu/examples" : "");
   if (!S_ISREG(status.st_mode)) return cannot("it is no regular file");
   std::ifstream file(path, std::ios::binary);
   std::string text(kMaxFileBytes + 1, '\0');
-  if (!file) return cannot(std::strerror(errno));
+  if (!file)
+    return cannot(std::strerror(errno),
+                  errno == EACCES ? "ask the daemon for it: komainu config show > FILE" : "");
   file.read(text.data(), static_cast<std::streamsize>(text.size()));
   if (file.bad()) return cannot("the read failed");
   text.resize(static_cast<std::size_t>(file.gcount()));

@@ -59,7 +59,7 @@ std::string candidates(Language& language, const Session& session, std::vector<s
   const Language::Position at = language.follow(words);
   if (at.unknown || at.wants_value) return {};
   if (help || at.command == &language.root()) found.add("help", "What a command does");
-  if (help) found.add("exit-codes", "What the exit codes mean");
+  if (help && at.command == &language.root()) found.add("exit-codes", "What the exit codes mean");
   if (found.typed.starts_with('-')) {
     options(found, at.command);
     return found.text;

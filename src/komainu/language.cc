@@ -234,7 +234,7 @@ void Language::asking() {
   CLI::App* test = command(*fence, "test", "Ask the fencing devices whether this node could fence the others",
                            {Names::kNode}, [this] { return test_fencing(session_, given_.target); });
   test->add_option_function<std::string>(
-          "NODE", [this](const std::string& node) { given_.target = node; }, "Only this one")
+          "NODE", [this](const std::string& target) { given_.target = target; }, "Only this one")
       ->type_name("NODE");
   test->footer(
       "Nothing is switched off. Each node asks for itself: run it on all of them. The exit code is 0 if each "
@@ -325,12 +325,12 @@ void Language::making() {
       ->type_name("TIME")
       ->required();
   disarm->add_option("--why", given_.why, "The reason, for whoever finds it so")
-      ->type_name("TEXT")
+      ->type_name("REASON")
       ->required();
   disarm->footer(
       "For work on what is below: the network, the hypervisor, Corosync. What runs goes on, also where there "
-      "is no "
-      "quorum, and no watchdog is fed. It ends by itself. Faults meanwhile are told, and not answered.");
+      "is no quorum, and no watchdog is fed. It ends by itself. Faults meanwhile are told, and not "
+      "answered.");
   command(*cluster, "arm", "End `cluster disarm`", {}, [this] { return arm_cluster(session_); });
   CLI::App* alone =
       command(*cluster, "start-alone", "Let this one of two nodes act without the other: both were off", {},

@@ -390,8 +390,9 @@ TEST_F(OnACluster, SwitchesANodeOffOnceItKnowsThatThatIsMeant) {
   EXPECT_THAT(said.out, StartsWith("guest2 is off, confirmed after"));
   EXPECT_THAT(said.err, HasSubstr("guest1 fences guest2: "));
   with([](auto& daemons) { daemons.join({NodeId{0}}); });
-  said = say({"fence", "off", "guest2", "--yes", "--no-wait"});
-  EXPECT_EQ(said.out, "accepted: guest2 is known to be off already\n") << said.err;
+  said = say({"fence", "off", "guest2", "--yes"});
+  EXPECT_EQ(said.exit, Exit::kRefused);
+  EXPECT_THAT(said.err, HasSubstr("guest2 counts as off already, and its devices are not asked"));
 }
 
 TEST_F(OnACluster, ShowsWhatTheFencingDevicesSay) {

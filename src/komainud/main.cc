@@ -325,7 +325,11 @@ class Daemon {
     };
     writer_.put(options_.corosync_conf, std::move(write),
                 [this, done = std::move(done)](const Result<void>& result) {
-                  if (!result) journal_.warning(result.error().what);
+                  // It is tried again, and again: told when it changes.
+                  const std::string problem = result ? "" : result.error().what;
+                  if (problem != corosync_problem_)
+                    journal_.alarm(result ? "corosync.conf is written again" : problem);
+                  corosync_problem_ = problem;
                   done(result.has_value());
                 });
   }
@@ -455,6 +459,7 @@ class Daemon {
   std::uint64_t records_dropped_ = 0;
   std::string config_warning_;  // of the file beside the store; empty: none
   std::string store_problem_;   // empty: it can be written
+  std::string corosync_problem_;
   int exit_code_ = 0;
 };
 

@@ -36,6 +36,11 @@ Result<void> check_corosync_key(const std::string& path, const std::string& fing
   struct stat about{};
   if (::stat(path.c_str(), &about) != 0)
     return failure(fmt::format("cannot read {}: {}", path, errno_text()));
+  if (about.st_uid != ::geteuid())
+    return failure(
+        fmt::format("{0} belongs to another user than root; run there, if nobody "
+                    "else has it: chown root {0}",
+                    path));
   if ((about.st_mode & (S_IRWXG | S_IRWXO)) != 0)
     return failure(
         fmt::format("others than its owner may have read {0} (mode {1:04o}); make another one with "

@@ -243,11 +243,12 @@ Exit disarm_cluster(const Session& session, const std::string& length, const std
   return request(session,
                  {.target = "/v1/cluster/disarm",
                   .body = boost::json::serialize(boost::json::object{{"for", length}, {"why", why}}),
-                  .intent = fmt::format("nothing is started, restarted, fenced or reset for {}", length)});
+                  .intent = fmt::format(
+                      "disarming for {}: nothing is started, restarted, fenced or reset meanwhile", length)});
 }
 
 Exit arm_cluster(const Session& session) {
-  return request(session, {.target = "/v1/cluster/arm", .intent = "komainu acts again"});
+  return request(session, {.target = "/v1/cluster/arm", .intent = "arming the cluster: komainu acts again"});
 }
 
 Exit start_alone(const Session& session, bool sure) {

@@ -82,6 +82,13 @@ Result<void> put(const Session& session, const std::string& path, const std::str
   return {};
 }
 
+// Its keys are of no use once there are others: nothing of what it was before is kept.
+Result<void> put_bundle(const Session& session, const std::string& path, const std::string& bytes) {
+  if (auto written = engine::write_atomically(path, bytes, 0600); !written) return written;
+  session.out << fmt::format("  wrote {}\n", path);
+  return {};
+}
+
 Exit fail(const Session& session, const Error& error) {
   return fail(session, Exit::kRefused, error.what,
               error.help.empty() && geteuid() != 0 ? "making a cluster needs root: sudo" : error.help);
@@ -359,17 +366,19 @@ Exit init_cluster(const Session& session, const Places& places) {
     }
     material.arbiter = std::move(*identity);
   }
+  const auto conf = read_whole(places.corosync_conf, kMaxFile);
+  const bool was_made = conf && *conf == config::corosync_conf(*spec);
   if (auto done = establish(session, places, material, *spec); !done) return fail(session, done.error());
   if (spec->nodes.size() < 2) {
     session.out << fmt::format("cluster {} is one server: it needs no Corosync\n{}", spec->cluster,
                                how_to_start(*spec));
     return Exit::kDone;
   }
-  if (auto done = put(session, places.bundle, packed(material), 0600); !done)
+  if (auto done = put_bundle(session, places.bundle, packed(material)); !done)
     return fail(session, done.error());
   session.out
       << fmt::format("cluster {} is made of {} nodes\n", spec->cluster, spec->nodes.size())
-      << how_to_start(*spec)
+      << (was_made ? "" : how_to_start(*spec))
       << fmt::format(
              "\nOn each other node, with a copy of {} (it holds the cluster's keys: keep it secret):\n"
              "  komainu cluster join FILE\n",
@@ -422,7 +431,7 @@ Exit make_key(const Session& session, const Places& places) {
   spec->key = engine::key_fingerprint(*key);
   if (auto done = put(session, key_file(places, *spec), *key, 0400); !done)
     return fail(session, done.error());
-  if (auto done = put(session, places.key_bundle, packed_key(spec->cluster, *key), 0600); !done)
+  if (auto done = put_bundle(session, places.key_bundle, packed_key(spec->cluster, *key)); !done)
     return fail(session, done.error());
   session.out << fmt::format(
       "\nNothing uses the new key yet.\n"
@@ -433,8 +442,9 @@ Exit make_key(const Session& session, const Places& places) {
       "3. Here:\n"
       "     komainu config apply\n"
       "When `komainu events` says that Corosync runs by that configuration on all nodes, remove\n"
-      "{0} and its copies and, on all nodes, the old key: {3}\n",
-      places.key_bundle, places.config, spec->key, old);
+      "{0} and its copies and, on all nodes, the old key: {3}\n"
+      "What stands in {4} is of no use then; `komainu cluster init` renews it.\n",
+      places.key_bundle, places.config, spec->key, old, places.bundle);
   return Exit::kDone;
 }
 
