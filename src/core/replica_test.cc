@@ -655,6 +655,29 @@ TEST(Replica, ChangesNoKeyWhileANodeIsAway) {
   EXPECT_TRUE(ring.answers[1].accepted) << ring.answers[1].text;
 }
 
+// Members that have forgotten everything tell by the configuration alone where an absent node may run it.
+TEST(Replica, ForbidsNoPlaceWhereTheGroupRuns) {
+  Cluster cluster(2);
+  cluster.has_fencer();
+  Group& web = cluster.group("web", {n1, n2});
+  Ring ring(cluster.spec);
+  ring.form({n1, n2}, 4);
+  ring.report(n2, GroupReport{web.id, Spec::place_of(n2), {}, Activity::kOnline});
+  const auto pins_to = [&](NodeId where) {
+    web.prefer = {Spec::place_of(where)};
+    web.strictness = Strictness::kPreferredOnly;
+    ring.answers.clear();
+    ring.report(n1, Request{1, "root", ConfigApply{std::make_shared<const Spec>(cluster.spec)}});
+    return ring.answers.at(0);
+  };
+  const Answer refused = pins_to(n1);
+  EXPECT_FALSE(refused.accepted);
+  EXPECT_EQ(
+      refused.text,
+      "web runs on node2, where it would not be allowed any more: move it first (komainu group move web)");
+  EXPECT_TRUE(pins_to(n2).accepted);
+}
+
 TEST(Replica, MovesNoLinkThatIsInUse) {
   Cluster cluster(2);
   Ring ring(cluster.spec);

@@ -23,12 +23,20 @@ bool Durable::operator==(const Durable& other) const {
          same(spec, other.spec);
 }
 
+PlaceSet State::possible_places(const Group& group) const {
+  const PlaceSet unknown = unknown_places();
+  if (unknown.empty()) return unknown;
+  NodeSet elsewhere;
+  for (const auto& [id, node] : nodes)
+    if (node.standing == Standing::kUnknown || node.standing == Standing::kLost) elsewhere.insert(id);
+  return spec->could_be_quorate(elsewhere) ? unknown : unknown & spec->allowed(group);
+}
+
 PlaceSet State::may_run(GroupId id) const {
   const GroupState* known = group(id);
   const Group* configured = spec->group(id);
   PlaceSet places = known ? known->places() : PlaceSet{};
-  PlaceSet unknown = unknown_places();
-  if (configured && !unknown.empty()) places |= unknown & spec->allowed(*configured);
+  if (configured) places |= possible_places(*configured);
   return places;
 }
 

@@ -119,7 +119,7 @@ struct GroupState {
 
 // How a node stands to the present view.
 enum class Standing : std::uint8_t {
-  kUnknown,  // absent, and may run any group that is allowed on its places
+  kUnknown,  // absent, and may run any group (State::possible_places)
   kLost,     // absent, and runs at most what GroupState::at says
   kMember,   // in the established view
   kLeft,     // absent after saying that it runs nothing
@@ -257,6 +257,9 @@ struct State {
       if (node.standing == Standing::kUnknown) places.insert(Spec::place_of(id));
     return places;
   }
+  // … and of them those that may run this group: where it is allowed, or anywhere when those who are not here
+  // could have agreed on another configuration.
+  PlaceSet possible_places(const Group& group) const;
   // Everywhere the group may be running: the safety kernel's question (DESIGN of the protocol:
   // docs/protocol.md).
   PlaceSet may_run(GroupId id) const;

@@ -257,7 +257,9 @@ void Cluster::pump(Machine& machine) {
       channel_.end(port, TestChannel::Hole::kNone);
       schedule_traffic();
     }
-    if (machine.missed_rest || !channel_.can_deliver(port)) break;
+    // Only what was under way in the ring that broke is missed: older ones have ended.
+    const bool in_last_ring = channel_.port(port).stream.size() == 1;
+    if ((machine.missed_rest && in_last_ring) || !channel_.can_deliver(port)) break;
     deliver_next(machine);
   }
   forget_messages();

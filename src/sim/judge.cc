@@ -389,13 +389,16 @@ void Judge::judge_epoch(const core::ViewId& view, const core::State& state) {
 }
 
 // Of a view that is not over already: who comes late to one, as when its Corosync hung, knows what was true
-// then. It is over when so many have left its ring that nothing becomes stable in it any more.
+// then. It is over when so many have left it, or its ring, that nothing becomes stable in it any more.
 void Judge::judge_absent(NodeId node, const core::ViewId& view, const core::State& state) {
   if (shape_.guard == Shape::Guard::kSplitRisk || cluster_.ring_of(node) != view.ring) return;
   const NodeSet members = state.members();
   NodeSet still_there;
-  for (NodeId member : members)
-    if (cluster_.ring_of(member) == view.ring) still_there.insert(member);
+  for (NodeId member : members) {
+    const core::Replica* replica = cluster_.replica(member);
+    const bool in_later = replica && replica->view().ring == view.ring && replica->view().round > view.round;
+    if (cluster_.ring_of(member) == view.ring && !in_later) still_there.insert(member);
+  }
   if (still_there != members && state.spec->could_be_quorate(state.spec->node_ids() - still_there)) return;
   for (const auto& [id, group] : state.groups) {
     for (NodeId absent : cluster_.running(id) - members) {

@@ -85,7 +85,7 @@ std::optional<std::string> unsound_start(const State& state, GroupId id) {
     const PlaceId elsewhere = Spec::place_of(other);
     if (elsewhere == place) continue;
     if (group.at.contains(elsewhere)) return of_group(id, "starts while it may run elsewhere");
-    if (known.standing == Standing::kUnknown && state.spec->allowed(configured).contains(elsewhere))
+    if (state.possible_places(configured).contains(elsewhere))
       return of_group(id, "starts while an unknown node may run it");
   }
   if (group.order->kind == OrderKind::kRestart) return std::nullopt;

@@ -17,7 +17,7 @@ namespace {
 struct Need {
   std::map<PlaceId, GroupId> held;      // the first group that may be active there, by what the state says
   std::map<PlaceId, GroupId> unsafe;    // … that could not be stopped there
-  std::map<PlaceId, GroupId> possible;  // … that would be allowed there
+  std::map<PlaceId, GroupId> possible;  // … that could run there for all that is known
   std::optional<GroupId> waiting;       // … that is online nowhere
 };
 
@@ -47,7 +47,6 @@ class NodePlanner {
   };
 
   void look_at_groups() {
-    const bool any_unknown = !state_.unknown_places().empty();
     for (const auto& [id, group] : state_.spec->groups) {
       const GroupState* known = state_.group(id);
       if (!known || wish_of(group, *known) != Wish::kRun) continue;
@@ -56,8 +55,7 @@ class NodePlanner {
         if (activity == Activity::kUnsafe) need_.unsafe.try_emplace(place, id);
       }
       if (!need_.waiting && !known->online()) need_.waiting = id;
-      if (!any_unknown) continue;
-      for (PlaceId place : state_.spec->allowed(group)) need_.possible.try_emplace(place, id);
+      for (PlaceId place : state_.possible_places(group)) need_.possible.try_emplace(place, id);
     }
   }
 

@@ -102,7 +102,20 @@ TEST(Fencing, IsNeededOfANodeThatMayRunAnything) {
   EXPECT_THAT(plans(pair), ElementsAre("node1 fences node2 by level 0: it is not known whether it runs db"));
   pair.spec.groups[pair.db].prefer = {place(1)};
   pair.spec.groups[pair.db].strictness = Strictness::kPreferredOnly;
-  EXPECT_THAT(plans(pair), IsEmpty()) << "no group is allowed there";
+  EXPECT_THAT(plans(pair), ElementsAre("node1 fences node2 by level 0: it is not known whether it runs db"))
+      << "it may go by another configuration, which it made active when it was alone";
+}
+
+TEST(Fencing, IsNotNeededOfANodeThatMayRunNothingByAnyConfiguration) {
+  Cluster cluster(3);
+  cluster.has_fencer();
+  Group& db = cluster.group("db", {node(1), node(2)});
+  db.strictness = Strictness::kPreferredOnly;
+  cluster.runs(db.id, node(1));
+  cluster.stands(node(3), Standing::kUnknown);
+  EXPECT_THAT(plans(cluster), IsEmpty()) << "alone it could have agreed on nothing";
+  cluster.stands(node(2), Standing::kLost);
+  EXPECT_TRUE(cluster.state().may_run(db.id).contains(place(3))) << "with node2 it could";
 }
 
 TEST(Fencing, WaitsForADaemonThatMayComeBack) {

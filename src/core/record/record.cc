@@ -685,12 +685,16 @@ std::string cannot_apply(const State& state, const Spec& next) {
       return "the resources of " + now->name +
              " change while it may be running: stop it, apply, start it again";
     }
-    // What an unknown node may run is told by where the configuration allows it.
-    const PlaceSet out_of_sight = state.may_run(id) - next.allowed(*then) - known.places();
+    // What a node may run of which nothing is known, as after a loss of power, is told by where the
+    // configuration allows it.
+    const PlaceSet out_of_sight = state.may_run(id) - next.allowed(*then);
     if (!out_of_sight.empty()) {
       const std::string where = name_of(state, out_of_sight.first());
-      return now->name + " may be running on " + where + ", where it would not be allowed any more: bring " +
-             where + " back, or fence it, first";
+      const bool is_seen = known.places().contains(out_of_sight.first());
+      return now->name + (is_seen ? " runs on " : " may be running on ") + where +
+             ", where it would not be allowed any more: " +
+             (is_seen ? "move it first (komainu group move " + now->name + ")"
+                      : "bring " + where + " back, or fence it, first");
     }
   }
   return {};
