@@ -27,6 +27,8 @@ function(komainu_library name)
   if(tests)
     add_executable(${name}_test ${tests})
     target_link_libraries(${name}_test PRIVATE komainu_${name} ${ARG_TEST_LINK} GTest::gtest GTest::gmock GTest::gtest_main)
+    # What is tested is optimised; its tests need not be, and their many templates are what a compiler is slow at.
+    target_compile_options(${name}_test PRIVATE -O1)
     add_test(NAME ${name} COMMAND ${name}_test)
     set_tests_properties(${name} PROPERTIES TIMEOUT 600)
   endif()

@@ -2,14 +2,12 @@
 
 #include <gtest/gtest.h>
 
+#include "testing.h"
+
 namespace komainu::witness {
 namespace {
 
 using namespace std::chrono_literals;
-
-Time at(int ms) {
-  return Time(std::chrono::milliseconds(ms));
-}
 
 constexpr ServerSet kNobody = 0, kFirst = 1, kSecond = 2, kBoth = 3;
 

@@ -2,12 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include "testing.h"
+
 namespace komainu::witness {
 namespace {
-
-Time at(int ms) {
-  return Time(std::chrono::milliseconds(ms));
-}
 
 Outcome good(int sent_ms, std::size_t server) {
   return {at(sent_ms), at(sent_ms + 1), server};

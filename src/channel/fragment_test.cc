@@ -14,7 +14,7 @@ namespace {
 
 using ::testing::HasSubstr;
 
-constexpr Sender kA{NodeId{0}, 100}, kB{NodeId{1}, 200};
+constexpr Sender kSenderA{NodeId{0}, 100}, kSenderB{NodeId{1}, 200};
 
 std::vector<std::string> cut(std::uint64_t number, std::string message) {
   std::vector<std::string> pieces;
@@ -49,14 +49,14 @@ TEST(Fragment, CarriesASmallMessageInOnePiece) {
   ASSERT_EQ(pieces.size(), 1u);
   EXPECT_EQ(pieces[0].size(), kFragmentHeader + 5);
   Assembler assembler;
-  EXPECT_EQ(std::get<std::string>(add(assembler, kA, pieces[0])), "hello");
+  EXPECT_EQ(std::get<std::string>(add(assembler, kSenderA, pieces[0])), "hello");
 }
 
 TEST(Fragment, CarriesAnEmptyMessage) {
   const auto pieces = cut(1, "");
   ASSERT_EQ(pieces.size(), 1u);
   Assembler assembler;
-  EXPECT_EQ(std::get<std::string>(add(assembler, kA, pieces[0])), "");
+  EXPECT_EQ(std::get<std::string>(add(assembler, kSenderA, pieces[0])), "");
 }
 
 // Whatever the order in which the senders' pieces mix, each message comes out whole, in its sender's order.
@@ -95,9 +95,9 @@ RC_GTEST_PROP(Fragment, SurvivesAnything, (std::uint64_t seed)) {
       std::string bytes = fragment(random() % 3, static_cast<std::uint32_t>(random() % 5),
                                    static_cast<std::uint32_t>(random() % 5), std::string(random() % 6, 'x'));
       if (random() % 2 == 0) bytes[random() % bytes.size()] = static_cast<char>(random());
-      if (auto decoded = decode_fragment(bytes)) assembler.add(kB, *decoded);
+      if (auto decoded = decode_fragment(bytes)) assembler.add(kSenderB, *decoded);
     }
-    auto outcome = add(assembler, kA, piece);
+    auto outcome = add(assembler, kSenderA, piece);
     if (auto* whole = std::get_if<std::string>(&outcome)) RC_ASSERT(*whole == message);
   }
 }
@@ -105,26 +105,26 @@ RC_GTEST_PROP(Fragment, SurvivesAnything, (std::uint64_t seed)) {
 TEST(Assembler, IgnoresTheRestOfAMessageWhoseBeginningWasBeforeTheChange) {
   const auto pieces = cut(1, pattern(3 * kFragmentPayload));
   Assembler assembler;
-  add(assembler, kA, pieces[0]);
+  add(assembler, kSenderA, pieces[0]);
   assembler.clear();
-  EXPECT_TRUE(std::holds_alternative<Assembler::Incomplete>(add(assembler, kA, pieces[1])));
-  EXPECT_TRUE(std::holds_alternative<Assembler::Incomplete>(add(assembler, kA, pieces[2])));
-  EXPECT_EQ(std::get<std::string>(add(assembler, kA, cut(2, "next")[0])), "next");
+  EXPECT_TRUE(std::holds_alternative<Assembler::Incomplete>(add(assembler, kSenderA, pieces[1])));
+  EXPECT_TRUE(std::holds_alternative<Assembler::Incomplete>(add(assembler, kSenderA, pieces[2])));
+  EXPECT_EQ(std::get<std::string>(add(assembler, kSenderA, cut(2, "next")[0])), "next");
 }
 
 TEST(Assembler, StartsAnewWhenASenderGaveAMessageUp) {
   const auto first = cut(1, pattern(3 * kFragmentPayload));
   const auto second = cut(2, pattern(2 * kFragmentPayload));
   Assembler assembler;
-  add(assembler, kA, first[0]);
-  add(assembler, kA, second[0]);
-  EXPECT_EQ(std::get<std::string>(add(assembler, kA, second[1])), pattern(2 * kFragmentPayload));
+  add(assembler, kSenderA, first[0]);
+  add(assembler, kSenderA, second[0]);
+  EXPECT_EQ(std::get<std::string>(add(assembler, kSenderA, second[1])), pattern(2 * kFragmentPayload));
 }
 
 TEST(Assembler, RefusesPiecesThatDoNotFit) {
   Assembler assembler;
-  add(assembler, kA, fragment(1, 10, 0, "01234"));
-  auto outcome = add(assembler, kA, fragment(1, 10, 6, "6789"));
+  add(assembler, kSenderA, fragment(1, 10, 0, "01234"));
+  auto outcome = add(assembler, kSenderA, fragment(1, 10, 6, "6789"));
   ASSERT_TRUE(std::holds_alternative<Assembler::Malformed>(outcome));
   EXPECT_EQ(std::get<Assembler::Malformed>(outcome).what,
             "bytes from 6 of message 1 where bytes from 5 of message 1 were due");
@@ -139,10 +139,10 @@ TEST(Assembler, BoundsWhatIsUnfinished) {
       refused +=
           std::holds_alternative<Assembler::Malformed>(add(assembler, {NodeId{0}, process}, pieces[i]));
   EXPECT_GT(refused, 0);
-  EXPECT_EQ(std::get<std::string>(add(assembler, kB, cut(1, "small")[0])), "small");
+  EXPECT_EQ(std::get<std::string>(add(assembler, kSenderB, cut(1, "small")[0])), "small");
   assembler.clear();
   for (const auto& piece : pieces) {
-    auto outcome = add(assembler, kA, piece);
+    auto outcome = add(assembler, kSenderA, piece);
     if (auto* whole = std::get_if<std::string>(&outcome)) {
       EXPECT_EQ(whole->size(), wire::kMaxMessage);
     }

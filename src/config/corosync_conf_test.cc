@@ -16,7 +16,7 @@
 namespace komainu::config {
 namespace {
 
-core::Spec good(const std::string& text) {
+core::Spec spec_of(const std::string& text) {
   Parsed parsed = parse(text, testing::registry());
   EXPECT_TRUE(parsed.spec) << render(parsed.diagnostics, "test.toml", text);
   return parsed.spec.value_or(core::Spec{});
@@ -46,7 +46,7 @@ bool has(const std::string& text, const std::string& part) {
 }
 
 TEST(CorosyncConf, OfTwoNodes) {
-  EXPECT_EQ(corosync_conf(good(testing::two_nodes())),
+  EXPECT_EQ(corosync_conf(spec_of(testing::two_nodes())),
             R"(# Written by komainu from cluster.toml. Changes made here are lost.
 totem {
   version: 2
@@ -102,7 +102,7 @@ logging {
 
 TEST(CorosyncConf, AQuorumDeviceAndTwoNodeExcludeEachOther) {
   const std::string text = corosync_conf(
-      good(testing::two_nodes("[quorum]\narbiter = { type = \"qnetd\", address = \"10.0.1.1\" }\n")));
+      spec_of(testing::two_nodes("[quorum]\narbiter = { type = \"qnetd\", address = \"10.0.1.1\" }\n")));
   EXPECT_FALSE(has(text, "two_node"));
   EXPECT_TRUE(has(text,
                   "  device {\n    model: net\n    votes: 1\n    timeout: 2000\n    sync_timeout: 5000\n"
@@ -110,7 +110,7 @@ TEST(CorosyncConf, AQuorumDeviceAndTwoNodeExcludeEachOther) {
 }
 
 TEST(CorosyncConf, NamesTheFileOfTheKeyThatIsNamed) {
-  core::Spec spec = good(testing::two_nodes());
+  core::Spec spec = spec_of(testing::two_nodes());
   spec.key = "2b7e151628aed2a6";
   EXPECT_TRUE(has(corosync_conf(spec), "  keyfile: /etc/corosync/authkey.2b7e151628aed2a6\n"));
   EXPECT_EQ(corosync_key_file(spec, "/elsewhere/key"), "/elsewhere/key.2b7e151628aed2a6");
@@ -155,13 +155,13 @@ class RealCorosync : public ::testing::Test {
 
 TEST_F(RealCorosync, AcceptsWhatIsWritten) {
   for (const char* profile : {"fast", "lan", "wan"})
-    EXPECT_EQ(complaint(corosync_conf(good(four_nodes(profile)))), "") << profile;
-  EXPECT_EQ(complaint(corosync_conf(good(testing::two_nodes()))), "");
-  EXPECT_EQ(complaint(corosync_conf(good(with_ipv6()))), "");
+    EXPECT_EQ(complaint(corosync_conf(spec_of(four_nodes(profile)))), "") << profile;
+  EXPECT_EQ(complaint(corosync_conf(spec_of(testing::two_nodes()))), "");
+  EXPECT_EQ(complaint(corosync_conf(spec_of(with_ipv6()))), "");
 }
 
 TEST_F(RealCorosync, WouldSayIfItDidNot) {
-  std::string text = corosync_conf(good(testing::two_nodes()));
+  std::string text = corosync_conf(spec_of(testing::two_nodes()));
   text.replace(text.find("link_mode: active"), 18, "link_mode: sideways");
   EXPECT_NE(complaint(text), "");
 }

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/digest.h"
+#include "core/same_keys.h"
 
 namespace komainu::core {
 namespace {
@@ -52,13 +53,6 @@ class SpecCheck {
   const Spec& spec_;
   std::string problem_;
 };
-
-template <class Map, class Configured>
-bool same_keys(const Map& map, const Configured& configured) {
-  return std::ranges::equal(
-      map, configured, {}, [](const auto& entry) { return entry.first; },
-      [](const auto& entry) { return entry.first; });
-}
 
 std::string of_group(const State& state, const Group& configured, const GroupState& group) {
   const auto is_place = [&](PlaceId place) { return state.spec->node(Spec::node_of(place)) != nullptr; };

@@ -25,7 +25,7 @@ namespace {
 using ::testing::HasSubstr;
 using ::testing::Not;
 
-const std::string kConfig = R"([cluster]
+const std::string kClusterWithArbiter = R"([cluster]
 name = "shop"
 
 [[node]]
@@ -138,7 +138,7 @@ class WithAnArbiter : public ::testing::Test {
     for (const char* name : {"/first", "/second"}) std::filesystem::create_directory(folder_ + name);
     first_ = places(folder_ + "/first");
     second_ = places(folder_ + "/second");
-    write(first_.config, kConfig);
+    write(first_.config, kClusterWithArbiter);
   }
   ~WithAnArbiter() override { std::filesystem::remove_all(folder_); }
 

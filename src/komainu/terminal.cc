@@ -63,6 +63,12 @@ std::size_t columns_of(char32_t point) {
 
 }  // namespace
 
+Colour colour_of(core::Severity severity) {
+  return severity == core::Severity::kAlarm     ? Colour::kRed
+         : severity == core::Severity::kWarning ? Colour::kYellow
+                                                : Colour::kPlain;
+}
+
 std::string paint(const Style& style, Colour colour, std::string_view text) {
   if (!style.colour || colour == Colour::kPlain || text.empty()) return std::string(text);
   return fmt::format("\x1b[{}m{}\x1b[0m", code(colour), text);

@@ -7,6 +7,8 @@
 #include <string_view>
 #include <vector>
 
+#include "core/effects.h"
+
 namespace komainu::cli {
 
 enum class Colour : std::uint8_t { kPlain, kBold, kDim, kGreen, kYellow, kRed };
@@ -16,6 +18,7 @@ struct Style {
   std::size_t width = 0;  // of the terminal; 0: unlimited
 };
 
+Colour colour_of(core::Severity severity);
 std::string paint(const Style& style, Colour colour, std::string_view text);
 
 // Without control characters; what is no UTF-8 becomes '?'.

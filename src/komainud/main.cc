@@ -34,6 +34,7 @@
 #include "engine/spawner/spawner.h"
 #include "engine/watchdog/feeder.h"
 #include "komainud/backend.h"
+#include "komainud/decision_version.h"
 #include "komainud/identity.h"
 #include "komainud/options.h"
 #include "komainud/yield.h"
@@ -54,11 +55,6 @@ constexpr Duration kRepeat = 60s;
 constexpr int kExitFailed = 1;     // what failed may pass: it is started again
 using engine::kExitMisconfigured;  // it is not, as only a person can help
 constexpr std::size_t kMaxConfig = 4u << 20;
-#ifdef KOMAINU_DECISION_VERSION
-constexpr std::uint32_t kDecisionVersion = KOMAINU_DECISION_VERSION;  // of a test of upgrades
-#else
-constexpr std::uint32_t kDecisionVersion = core::kDecisionVersion;
-#endif
 
 // Nothing is destroyed: threads may run already. What the groups run here runs on.
 [[noreturn]] void die(int code, const Error& error) {
@@ -230,7 +226,7 @@ class Daemon {
         .tell = [this](const core::Event& event) { tell(event); },
         .write_corosync = [this](const core::Spec& spec,
                                  std::function<void(bool)> done) { write_corosync(spec, std::move(done)); },
-        .decision_version = kDecisionVersion,
+        .decision_version = decision_version,
         .last_flow = last_flow,
         .flowed = [this](const engine::Flow& flow) { stamp_.flowed(flow); },
         .prepare = [this](const core::Spec& spec,

@@ -10,7 +10,7 @@
 namespace komainu::params {
 namespace {
 
-std::string quoted(std::string_view text) {
+std::string in_quotes(std::string_view text) {
   std::string result = "\"";
   for (const char c : text) {
     switch (c) {
@@ -36,7 +36,7 @@ std::string quoted(std::string_view text) {
 std::string quoted_list(const std::vector<std::string>& items) {
   std::vector<std::string> texts;
   texts.reserve(items.size());
-  for (const std::string& item : items) texts.push_back(quoted(item));
+  for (const std::string& item : items) texts.push_back(in_quotes(item));
   return fmt::format("{}", fmt::join(texts, ", "));
 }
 
@@ -106,8 +106,8 @@ std::string to_text(const ParamValue& value) {
   struct {
     std::string operator()(bool b) const { return b ? "true" : "false"; }
     std::string operator()(std::int64_t number) const { return fmt::format("{}", number); }
-    std::string operator()(Duration duration) const { return quoted(duration_text(duration)); }
-    std::string operator()(const std::string& text) const { return quoted(text); }
+    std::string operator()(Duration duration) const { return in_quotes(duration_text(duration)); }
+    std::string operator()(const std::string& text) const { return in_quotes(text); }
     std::string operator()(const std::vector<std::string>& items) const {
       return fmt::format("[{}]", quoted_list(items));
     }

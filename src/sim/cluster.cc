@@ -58,8 +58,8 @@ void Cluster::push(Event event) {
   queue_.push_back(event);
   std::ranges::push_heap(queue_, kLater);
 }
-void Cluster::push(Duration moment, const Machine& machine, What what, std::uint64_t a, std::uint64_t b) {
-  push(Event{moment, 0, what, machine.index, machine.boots, machine.runs, a, b});
+void Cluster::push(Duration moment, const Machine& machine, What what, std::uint64_t one, std::uint64_t two) {
+  push(Event{moment, 0, what, machine.index, machine.boots, machine.runs, one, two});
 }
 
 Duration Cluster::next_event() const {

@@ -351,9 +351,9 @@ class Cluster {
 
   // ---- the queue
   void push(Event event);
-  void push(Duration moment, const Machine& machine, What what, std::uint64_t a = 0, std::uint64_t b = 0);
-  void after(Span span, const Machine& machine, What what, std::uint64_t a = 0, std::uint64_t b = 0) {
-    push(now_ + random_.within(span), machine, what, a, b);
+  void push(Duration moment, const Machine& machine, What what, std::uint64_t one = 0, std::uint64_t two = 0);
+  void after(Span span, const Machine& machine, What what, std::uint64_t one = 0, std::uint64_t two = 0) {
+    push(now_ + random_.within(span), machine, what, one, two);
   }
   void dispatch(const Event& event);
   void dispatch_to_daemon(Machine& machine, const Event& event);

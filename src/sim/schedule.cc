@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <utility>
 
 #include "core/admit/admit.h"
 #include "core/plan/groups.h"
@@ -113,17 +114,16 @@ class Run {
   void come_to_order() {
     if (!go_on_until(cluster_.now() + kOperatorsComeBack)) return;
     const Duration last = cluster_.now() + kUntilOrder;
-    std::optional<Duration> in_order_since;
+    Duration in_order_since{0};
+    bool in_order = false;
     std::optional<std::string> disorder;
     while (cluster_.now() < last) {
-      if (!in_order_since) ask_for_everything();
+      if (!in_order) ask_for_everything();
       if (!go_on_until(cluster_.now() + kLook)) return;
       disorder = find_disorder();
-      if (disorder) {
-        in_order_since.reset();
-      } else if (!in_order_since) {
+      if (!std::exchange(in_order, !disorder)) {
         in_order_since = cluster_.now();
-      } else if (cluster_.now() - *in_order_since >= kStays) {
+      } else if (in_order && cluster_.now() - in_order_since >= kStays) {
         return;
       }
     }

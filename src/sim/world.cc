@@ -4,7 +4,9 @@
 
 #include <algorithm>
 #include <cassert>
+#include <map>
 #include <tuple>
+#include <utility>
 
 namespace komainu::sim {
 
@@ -319,16 +321,17 @@ std::optional<std::string> World::crowded() const {
 }
 
 std::optional<std::string> World::divergence() const {
-  for (std::uint32_t a = 0; a < size(); ++a) {
-    for (std::uint32_t b = a + 1; b < size(); ++b) {
-      if (!up(NodeId{a}) || !up(NodeId{b})) continue;
-      const core::Replica& one = replica(NodeId{a});
-      const core::Replica& two = replica(NodeId{b});
-      if (one.phase() != core::Phase::kEstablished || two.phase() != core::Phase::kEstablished) continue;
-      if (one.view() != two.view() || one.position() != two.position()) continue;
-      if (one.state().digest() == two.state().digest()) continue;
-      return fmt::format("nodes {} and {} differ at position {} of one view", a, b, one.position());
-    }
+  // What the first that is so far in a view has come to, and who that is.
+  std::map<std::pair<core::ViewId, std::uint64_t>, std::pair<std::uint64_t, std::uint32_t>> reached;
+  for (std::uint32_t node = 0; node < size(); ++node) {
+    if (!up(NodeId{node})) continue;
+    const core::Replica& member = replica(NodeId{node});
+    if (member.phase() != core::Phase::kEstablished) continue;
+    const std::uint64_t digest = member.state().digest();
+    const auto [first, inserted] = reached.try_emplace({member.view(), member.position()}, digest, node);
+    if (inserted || first->second.first == digest) continue;
+    return fmt::format("nodes {} and {} differ at position {} of one view", first->second.second, node,
+                       member.position());
   }
   return std::nullopt;
 }

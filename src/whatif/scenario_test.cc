@@ -15,7 +15,7 @@ namespace {
 
 using ::testing::HasSubstr;
 
-core::Spec two_nodes() {
+core::Spec example() {
   params::Registry registry;
   drivers::declare_types(registry);
   const auto text = config::read_file(std::string(KOMAINU_SOURCE) + "/docs/examples/two-nodes.toml");
@@ -33,7 +33,7 @@ std::string mistake_at(const ParsedScenario& parsed, std::uint32_t line) {
 
 // A mistake in the last step, written without its `at`.
 std::string mistake_in(const std::string& step) {
-  const ParsedScenario parsed = parse_scenario("[[step]]\nat = \"1s\"\n" + step, two_nodes());
+  const ParsedScenario parsed = parse_scenario("[[step]]\nat = \"1s\"\n" + step, example());
   EXPECT_FALSE(parsed.scenario) << step;
   EXPECT_EQ(parsed.diagnostics.size(), 1u) << step;
   if (parsed.diagnostics.empty()) return "nothing";
@@ -41,7 +41,7 @@ std::string mistake_in(const std::string& step) {
 }
 
 TEST(Scenario, NamesObjectsAsTheConfigurationDoes) {
-  const core::Spec spec = two_nodes();
+  const core::Spec spec = example();
   const ParsedScenario parsed = parse_scenario(R"(
 until = "5min"
 [assume]
@@ -65,12 +65,12 @@ link = 1
                                                spec);
   ASSERT_TRUE(parsed.scenario) << config::render(parsed.diagnostics, "scenario", "");
   const Scenario& scenario = *parsed.scenario;
-  const core::Group& web = spec.groups.begin()->second;
+  const core::Group& group = spec.groups.begin()->second;
   EXPECT_EQ(scenario.until, 5min);
   EXPECT_EQ(scenario.assume.fence, 3s);
-  EXPECT_EQ(scenario.assume.start_of(web, 1), 7s) << "the resource goes before its type";
-  EXPECT_EQ(scenario.assume.stop_of(web, 1), 1s);
-  EXPECT_EQ(scenario.initial.placed.at(web.id), std::next(spec.nodes.begin())->first);
+  EXPECT_EQ(scenario.assume.start_of(group, 1), 7s) << "the resource goes before its type";
+  EXPECT_EQ(scenario.assume.stop_of(group, 1), 1s);
+  EXPECT_EQ(scenario.initial.placed.at(group.id), std::next(spec.nodes.begin())->first);
   EXPECT_EQ(scenario.initial.suspended.size(), 1u);
   ASSERT_EQ(scenario.steps.size(), 2u);
   EXPECT_EQ(scenario.steps[0].action.resource, 1u);
@@ -95,7 +95,7 @@ node = "gest1"
 at = "7"
 do = "freeze"
 )",
-                                               two_nodes());
+                                               example());
   EXPECT_FALSE(parsed.scenario);
   EXPECT_THAT(mistake_at(parsed, 1), HasSubstr("unknown key \"unti\""));
   EXPECT_THAT(mistake_at(parsed, 1), HasSubstr("did you mean \"until\"?"));
@@ -130,7 +130,7 @@ TEST(Scenario, RefusesWhatCannotBe) {
 
 TEST(Scenario, RefusesABeginningThatCannotBe) {
   const auto mistake = [](const std::string& initial) {
-    const ParsedScenario parsed = parse_scenario("[initial]\n" + initial, two_nodes());
+    const ParsedScenario parsed = parse_scenario("[initial]\n" + initial, example());
     EXPECT_FALSE(parsed.scenario) << initial;
     return parsed.diagnostics.empty() ? "nothing" : parsed.diagnostics[0].what;
   };

@@ -14,13 +14,13 @@ using testing::node;
 using testing::place;
 
 // One proposal against one state; `refused` is empty when it was admitted.
-struct Verdict {
+struct Admission {
   State state;
   std::string refused;
   bool superseded = false;
 };
-Verdict judge(const State& before, const Proposal& proposal) {
-  Verdict verdict{before, {}};
+Admission judge(const State& before, const Proposal& proposal) {
+  Admission verdict{before, {}};
   Effects effects;
   const Context context{node(1), node(1), before.nodes.at(node(1)).incarnation, OrderId{{{1, 4}, 1}, 7}, {}};
   if (auto refusal = admit(verdict.state, proposal, context, effects)) {
@@ -46,7 +46,7 @@ TEST(Admit, StartsAGroupThatRunsNowhere) {
   Cluster cluster(2);
   const GroupId web = cluster.group("web").id;
   const State state = cluster.state();
-  const Verdict verdict = judge(state, start(state, web, node(2)));
+  const Admission verdict = judge(state, start(state, web, node(2)));
   EXPECT_EQ(verdict.refused, "");
   const GroupState& group = verdict.state.groups.at(web);
   EXPECT_EQ(group.activity(place(2)), Activity::kStarting);
@@ -157,7 +157,7 @@ TEST(Admit, LetsAStopSupersedeAStartInFlight) {
   const GroupId web = cluster.group("web").id;
   const State before = cluster.state();
   State starting = judge(before, start(before, web, node(2))).state;
-  const Verdict verdict = judge(starting, stop(starting, web, node(2)));
+  const Admission verdict = judge(starting, stop(starting, web, node(2)));
   EXPECT_EQ(verdict.refused, "");
   EXPECT_EQ(verdict.state.groups.at(web).order->kind, OrderKind::kStop);
   EXPECT_TRUE(verdict.state.groups.at(web).at.contains(place(2))) << "until it is probed, it may run there";
@@ -170,7 +170,7 @@ TEST(Admit, FencesOnceAndNotWithoutAFencer) {
   EXPECT_EQ(judge(none, fence(none, node(2), node(1))).refused, "there is no fencing level 0");
   cluster.has_fencer();
   State state = cluster.state();
-  const Verdict first = judge(state, fence(state, node(2), node(1)));
+  const Admission first = judge(state, fence(state, node(2), node(1)));
   EXPECT_EQ(first.refused, "");
   EXPECT_TRUE(judge(first.state, fence(first.state, node(2), node(1))).superseded);
   EXPECT_FALSE(judge(state, fence(state, node(2), node(2))).refused.empty()) << "no node fences itself";
@@ -197,7 +197,7 @@ TEST(Admit, NeitherHoldsNorCountsAFenceThatAnOperatorAskedFor) {
   cluster.edit().fences = {Duration{10s}};
   EXPECT_THAT(judge(cluster.state(), fence(cluster.state(), node(2), node(1))).refused, HasSubstr("healthy"));
   cluster.is_wanted_off(node(2));
-  const Verdict verdict = judge(cluster.state(), fence(cluster.state(), node(2), node(1)));
+  const Admission verdict = judge(cluster.state(), fence(cluster.state(), node(2), node(1)));
   EXPECT_EQ(verdict.refused, "");
   EXPECT_TRUE(verdict.state.nodes.at(node(2)).fences.contains(node(1)));
   EXPECT_EQ(verdict.state.fences, cluster.state().fences);

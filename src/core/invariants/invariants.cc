@@ -4,6 +4,8 @@
 #include <map>
 #include <string>
 
+#include "core/same_keys.h"
+
 namespace komainu::core {
 namespace {
 
@@ -39,12 +41,6 @@ std::optional<std::string> broken_by(NodeId id, const NodeState& node, const Sta
       return of_node(id, "is fenced by somebody who is not there");
   }
   return std::nullopt;
-}
-
-template <class States, class Specs>
-bool same_keys(const States& states, const Specs& specs) {
-  return std::ranges::equal(states, specs,
-                            [](const auto& one, const auto& other) { return one.first == other.first; });
 }
 
 bool are_apart(const Group& one, const Group& other) {

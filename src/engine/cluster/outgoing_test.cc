@@ -10,12 +10,12 @@ namespace {
 
 using ::testing::HasSubstr;
 
-constexpr NodeId kHere{1};
+constexpr NodeId kSender{1};
 
 // A cluster of `groups` groups, each with a command of some length, and as many monitors that have failed.
 core::SpecPtr spec_of(std::uint32_t groups, std::size_t length) {
   auto spec = std::make_shared<core::Spec>();
-  spec->nodes[kHere] = core::Node{kHere, "node1", {}};
+  spec->nodes[kSender] = core::Node{kSender, "node1", {}};
   for (std::uint32_t number = 1; number <= groups; ++number) {
     core::Group& group = spec->groups[GroupId{number}];
     group.id = GroupId{number};
@@ -36,10 +36,10 @@ core::State with_evidence(const core::SpecPtr& spec) {
   return state;
 }
 core::Message message_of(core::Body body) {
-  return {kHere, {7}, {{1, 4}, 1, 9}, 42, {}, std::move(body)};
+  return {kSender, {7}, {{1, 4}, 1, 9}, 42, {}, std::move(body)};
 }
 core::Message sent(const core::Message& message) {
-  return *wire::decode_message(outgoing(message).bytes, kHere);
+  return *wire::decode_message(outgoing(message).bytes, kSender);
 }
 
 TEST(Outgoing, SendsWhatFitsAsItIs) {

@@ -14,11 +14,11 @@ using core::OrderKind;
 using ::testing::ElementsAre;
 using testing::Thing;
 
-constexpr NodeId kHere{1};
+constexpr NodeId kSelf{1};
 
 // One group of one resource, "web/service", and its runner.
 struct GroupBench : testing::Bench {
-  GroupBench() : runner(web, make(), kHere, services(), sink()) {}
+  GroupBench() : runner(web, make(), kSelf, services(), sink()) {}
   ~GroupBench() {
     bool closed = false;
     runner.close([&] { closed = true; });

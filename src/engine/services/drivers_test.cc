@@ -41,7 +41,7 @@ class Log final : public drivers::Log {
 };
 
 // What komainud gives its drivers.
-struct Daemon {
+struct Engine {
   Loop loop;
   std::unique_ptr<Spawner> spawner = fork();
   Systemd systemd{loop};
@@ -49,7 +49,7 @@ struct Daemon {
   Log log;
   drivers::Services services{loop, loop, *spawner, *spawner, systemd, *netlink, log};
 
-  Daemon() {
+  Engine() {
     spawner->attach(
         loop.io(), [](const spawner::Ready&) {}, [](const std::string& why) { ADD_FAILURE() << why; });
   }
@@ -74,7 +74,7 @@ struct Daemon {
 struct Network {
   NetNamespace server, neighbour;
   std::optional<NetNamespace::Inside> inside;
-  std::optional<Daemon> daemon;
+  std::optional<Engine> daemon;
 
   Network() {
     server.join("eth1", neighbour, "eth1");
@@ -102,7 +102,7 @@ TEST(FloatingIpOfTheKernel, ComesAndGoesAndAnswers) {
   Network network;
   for (const std::string address : kAddresses) {
     const auto resource = network.floating_ip(address);
-    Daemon& daemon = *network.daemon;
+    Engine& daemon = *network.daemon;
     const Result<void> started = daemon.wait(resource->start());
     ASSERT_TRUE(started) << started.error().what;
     EXPECT_TRUE(network.has(address));
@@ -125,7 +125,7 @@ TEST(FloatingIpOfTheKernel, ComesAndGoesAndAnswers) {
 
 TEST(FloatingIpOfTheKernel, AStopLeavesNothingOfAStartThatWasCancelledWhileItAdded) {
   Network network;
-  Daemon& daemon = *network.daemon;
+  Engine& daemon = *network.daemon;
   for (const std::string address : kAddresses) {
     const auto resource = network.floating_ip(address);
     std::promise<void> asked, kernel;
@@ -236,7 +236,7 @@ class UnitOfSystemd : public ::testing::Test {
   pid_t main_pid() { return daemon->wait(systemd->unit_state("web.service"))->main_pid; }
 
   std::optional<UserSystemd> manager;
-  std::optional<Daemon> daemon;
+  std::optional<Engine> daemon;
   std::optional<Systemd> systemd;
   std::optional<drivers::Services> services;
   Reports reports;
@@ -375,7 +375,7 @@ case $1 in
 esac
 )sh",
                                                            pid_file));
-  Daemon daemon;
+  Engine daemon;
   const auto resource = *drivers::command_resource().make({{"start", std::vector{app, std::string("start")}},
                                                            {"stop", std::vector{app, std::string("stop")}},
                                                            {"probe", std::vector{app, std::string("probe")}},
@@ -416,7 +416,7 @@ esac
 TEST(AgentProgram, SwitchesOffWithASecretThatOnlyItSees) {
   const Scripts scripts;
   scripts.write("power", "on");
-  Daemon daemon;
+  Engine daemon;
   const Params params{{"agent", power_switch(scripts)},
                       {"secret", scripts.write("secret", "password=tiger\n", 0600)},
                       {"confirm_within", Duration(100ms)}};
@@ -437,7 +437,7 @@ TEST(AgentProgram, SwitchesOffWithASecretThatOnlyItSees) {
 
 TEST(AgentProgram, RefusesASecretThatOthersMayRead) {
   const Scripts scripts;
-  Daemon daemon;
+  Engine daemon;
   const Params params{{"agent", power_switch(scripts)},
                       {"secret", scripts.write("secret", "password=tiger\n", 0644)}};
   const auto fencer = *drivers::agent().make(params, daemon.services, {"node2", "fence"});
@@ -447,7 +447,7 @@ TEST(AgentProgram, RefusesASecretThatOthersMayRead) {
 
 TEST(AgentProgram, AWrongPasswordIsNotRepeated) {
   const Scripts scripts;
-  Daemon daemon;
+  Engine daemon;
   const Params params{{"agent", power_switch(scripts)},
                       {"secret", scripts.write("secret", "password=leopard\n", 0600)}};
   const auto fencer = *drivers::agent().make(params, daemon.services, {"node2", "fence"});
@@ -459,7 +459,7 @@ TEST(CommandMonitorProgram, IsCutOffAtItsTimeout) {
   const Scripts scripts;
   const std::string check =
       scripts.write("check", "#!/bin/sh\necho $$ >" + scripts.path("pid") + "\nexec sleep 1000\n");
-  Daemon daemon;
+  Engine daemon;
   const drivers::Schedule schedule{
       .interval = 1h, .timeout = 2s, .retries = 0, .quiet = drivers::Schedule::Quiet::kNever};
   const auto monitor = *drivers::command_monitor().make({{"command", std::vector{check}}}, schedule,
@@ -472,7 +472,7 @@ TEST(CommandMonitorProgram, IsCutOffAtItsTimeout) {
 }
 
 TEST(TcpMonitor, ResolvesNamesInAChild) {
-  Daemon daemon;
+  Engine daemon;
   const drivers::Schedule schedule{
       .interval = 1h, .timeout = 20s, .retries = 0, .quiet = drivers::Schedule::Quiet::kNever};
   const auto monitor = *drivers::tcp().make({{"host", std::string("localhost")}, {"port", std::int64_t{1}}},

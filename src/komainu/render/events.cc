@@ -26,12 +26,6 @@ std::string local_time(const std::string& utc) {
                      local.tm_mday, local.tm_hour, local.tm_min, local.tm_sec, microseconds / 1000);
 }
 
-Colour colour_of(core::Severity severity) {
-  return severity == core::Severity::kAlarm     ? Colour::kRed
-         : severity == core::Severity::kWarning ? Colour::kYellow
-                                                : Colour::kPlain;
-}
-
 std::string happened(const api::EventView& event, const Style& style) {
   std::string text = printable(event.text);
   if (event.severity != core::Severity::kInfo) text = fmt::format("{}: {}", api::word(event.severity), text);

@@ -24,11 +24,6 @@ std::string seconds(Duration duration) {
   return fmt::format("{:.1f} s", static_cast<double>(duration.count()) / 1e6);
 }
 
-Colour colour_of(core::Severity severity) {
-  return severity == core::Severity::kAlarm     ? Colour::kRed
-         : severity == core::Severity::kWarning ? Colour::kYellow
-                                                : Colour::kPlain;
-}
 Colour colour_of(whatif::Symbol symbol) {
   switch (symbol) {
     case whatif::Symbol::kContinues:

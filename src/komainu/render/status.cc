@@ -23,12 +23,6 @@ std::string count(std::size_t number, std::string_view one) {
   return fmt::format("{} {}{}", number, one, number == 1 ? "" : "s");
 }
 
-Colour colour_of(Severity severity) {
-  return severity == Severity::kAlarm     ? Colour::kRed
-         : severity == Severity::kWarning ? Colour::kYellow
-                                          : Colour::kPlain;
-}
-
 // "orders: healthy", "orders: 1 alarm, 2 warnings"
 std::string headline(const api::Status& status, const Style& style) {
   const auto with = [&](Severity severity) {

@@ -13,7 +13,7 @@ using config::TimingCheck;
 
 constexpr std::int64_t kBarWidth = 40;
 
-std::string seconds(Duration duration) {
+std::string exact_seconds(Duration duration) {
   return fmt::format("{}.{:03} s", duration / 1s, duration % 1s / 1ms);
 }
 
@@ -51,7 +51,7 @@ std::vector<TimingCheck> tightest(const std::vector<TimingCheck>& checks) {
 
 std::string render_timelines(const std::vector<config::Timeline>& timelines, const Style& style) {
   std::size_t width = 0;
-  for (const config::Timeline& line : timelines) width = std::max(width, seconds(line.sum()).size());
+  for (const config::Timeline& line : timelines) width = std::max(width, exact_seconds(line.sum()).size());
   std::string text;
   for (const config::Timeline& line : timelines) {
     const Duration sum = line.sum();
@@ -60,11 +60,11 @@ std::string render_timelines(const std::vector<config::Timeline>& timelines, con
     Duration from{0};
     for (const config::Phase& phase : line.phases) {
       table.row({{printable(phase.name)},
-                 {right_aligned(seconds(phase.length), width)},
+                 {right_aligned(exact_seconds(phase.length), width)},
                  {bar(from, phase.length, sum), Colour::kYellow}});
       from += phase.length;
     }
-    table.row({{"at worst"}, {right_aligned(seconds(sum), width), Colour::kBold}, {""}});
+    table.row({{"at worst"}, {right_aligned(exact_seconds(sum), width), Colour::kBold}, {""}});
     text += table.text(style) + "\n";
   }
   return text;

@@ -18,7 +18,7 @@ struct Row {
 };
 // A hung process is still there, and the kernel goes on accepting connections for it. A command is taken to
 // look at everything.
-constexpr Row kRows[] = {
+constexpr Row kSenses[] = {
     {"process", See::kIsTold, See::kNot, See::kNot},  {"systemd-unit", See::kIsTold, See::kNot, See::kNot},
     {"tcp", See::kLooks, See::kNot, See::kNot},       {"http", See::kLooks, See::kLooks, See::kLooks},
     {"https", See::kLooks, See::kLooks, See::kLooks}, {"command", See::kLooks, See::kLooks, See::kLooks},
@@ -27,8 +27,8 @@ constexpr Row kRows[] = {
 constexpr Row kOther{"", See::kLooks, See::kLooks, See::kLooks};
 
 See see(std::string_view type, Sickness sickness) {
-  const Row* row = std::ranges::find(kRows, type, &Row::type);
-  if (row == std::end(kRows)) row = &kOther;
+  const Row* row = std::ranges::find(kSenses, type, &Row::type);
+  if (row == std::end(kSenses)) row = &kOther;
   return sickness == Sickness::kDies ? row->dies : sickness == Sickness::kHangs ? row->hangs : row->wrong;
 }
 
