@@ -116,6 +116,14 @@ class ChaosLab:
 
 def play(chaos, steps, draw):
     """One round: makes the faults, lets them last, repairs, and judges what the witness saw."""
+    for _ in range(verdict.ATTEMPTS):
+        result, again = _play_once(chaos, steps, draw)
+        if not again:
+            break
+    return result
+
+
+def _play_once(chaos, steps, draw):
     result = Round(steps)
     mark = chaos.witness.mark()
     scene = chaos.scene()
@@ -141,7 +149,7 @@ def play(chaos, steps, draw):
     seen = chaos.witness.since(mark)
     result.downtime_us = seen["longest_us"]
     result.objections += verdict.twice(seen) + verdict.not_proved(seen)
-    return result
+    return result, verdict.to_be_made_again(seen)
 
 
 def _table(results):

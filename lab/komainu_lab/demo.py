@@ -29,6 +29,14 @@ class Result:
 
 
 def run_fault(fault, lab, cluster, witness, progress):
+    for _ in range(verdict.ATTEMPTS):
+        result, again = _run_once(fault, lab, cluster, witness, progress)
+        if not again:
+            break
+    return result
+
+
+def _run_once(fault, lab, cluster, witness, progress):
     progress(f"{fault.title}: waiting until the cluster is healthy")
     cluster.wait_healthy()
     cluster.clear()
@@ -61,7 +69,7 @@ def run_fault(fault, lab, cluster, witness, progress):
     detected = clusters.first_detection(events)
     return Result(fault.name, fault.title, not found, found, clusters.reaction(events),
                   None if detected is None else detected - since_boot_us, verdict.restored_after_us(seen),
-                  verdict.downtime_us(seen), seen["outages"], seen["violations"], seen["largest_gap_us"])
+                  verdict.downtime_us(seen), seen["outages"], seen["violations"], seen["largest_gap_us"]), verdict.to_be_made_again(seen)
 
 
 def witness_us():

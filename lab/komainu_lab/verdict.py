@@ -10,6 +10,9 @@ from .faults import MOVED, RESTORED, UNDISTURBED
 SETTLED_REQUESTS = 50
 # A judge that did not look for so long may have missed a double activation: a start takes about as long.
 LONGEST_GAP_US = 100_000
+# How often a fault is made whose judge did not look for so long: then the whole machine stood still, which proves nothing,
+# neither for nor against.
+ATTEMPTS = 3
 
 
 def settled(seen):
@@ -54,6 +57,11 @@ def twice(seen):
     """What was active on two servers at once."""
     return [f"{violation['what']} was active on {' and '.join(violation['servers'])} at once"
             for violation in seen["violations"]]
+
+
+def to_be_made_again(seen):
+    """The machine stood still, and yet nothing was seen that may never be."""
+    return seen["largest_gap_us"] > LONGEST_GAP_US and not seen["violations"]
 
 
 def not_proved(seen):

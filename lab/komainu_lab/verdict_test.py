@@ -51,6 +51,12 @@ class Objections(unittest.TestCase):
         self.assertTrue(verdict.objections(fault(RESTORED), seen(largest_gap_us=150_000)))
         self.assertTrue(verdict.objections(fault(RESTORED), seen(complete=False)))
 
+    def test_what_it_slept_through_is_made_again_unless_it_saw_what_may_never_be(self):
+        twice = [{"what": "10.77.2.50", "servers": ["guest1", "guest2"]}]
+        self.assertTrue(verdict.to_be_made_again(seen(largest_gap_us=150_000)))
+        self.assertFalse(verdict.to_be_made_again(seen(largest_gap_us=150_000, violations=twice)))
+        self.assertFalse(verdict.to_be_made_again(seen()))
+
 
 class Reached(unittest.TestCase):
     def test_moved_needs_another_server(self):
