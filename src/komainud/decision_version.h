@@ -1,5 +1,5 @@
-// The version of the decisions that this daemon offers to its cluster (core/replica.h): by itself the program's own.
-// Built with KOMAINU_DECISION_VERSION it is that number, for the test of an upgrade.
+// The version of the decisions that this daemon offers to its cluster (core/replica.h): by itself the
+// program's own. Built with KOMAINU_DECISION_VERSION it is that number, for the test of an upgrade.
 #pragma once
 
 #include <cstdint>
