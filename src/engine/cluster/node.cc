@@ -622,13 +622,20 @@ void Node::drop_facts(std::size_t among, const std::function<bool(const core::Fa
 
 void Node::apply(core::SpecProposed& proposed) {
   const auto prepared = [this, token = proposed.token, version = proposed.spec->version,
-                         of = replica_->incarnation()](const Result<void>& ready) {
-    if (of != replica_->incarnation()) return;
+                         of = replica_->incarnation(),
+                         said = std::make_shared<bool>(false)](const Result<void>& ready) {
+    if (of != replica_->incarnation() || std::exchange(*said, true)) return;
     feed(core::Stored{token, ready.has_value()});
     if (!ready) feed(core::Observed{core::Fact{core::ConfigRefuse{version, ready.error().what}}, {}});
   };
   if (std::optional<std::string> why = executor_.refuse(*proposed.spec)) return prepared(failure(*why));
   parts_.prepare(*proposed.spec, prepared);
+  // Until it has said so, what it acknowledges counts for nothing, and nothing can start anywhere.
+  begin_job([](drivers::Clock& clock, Duration patience, auto late) -> drivers::Task<void> {
+    auto sleeping = clock.sleep(patience);
+    co_await sleeping;
+    late(failure("its disk does not answer"));
+  }(parts_.loop, parts_.prepares_within, prepared));
 }
 
 void Node::apply(core::Answer& answer) {

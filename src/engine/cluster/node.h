@@ -56,6 +56,8 @@ struct NodeParts {
   // back on the loop, at once or later.
   std::function<void(const core::Spec&, std::function<void(const Result<void>&)>)> prepare =
       [](const core::Spec&, const std::function<void(const Result<void>&)>& done) { done({}); };
+  // Who is not ready by then refuses the configuration.
+  Duration prepares_within = std::chrono::seconds(5);
 };
 
 class Node {

@@ -100,7 +100,12 @@ struct NodeBench : testing::Bench {
             .keep = [](const std::string&) {},
             .publish_config = [](const core::Spec&) {},
             .tell = [this](const core::Event& event) { events.push_back(event); },
-            .types = testing::fake_types()};
+            .types = testing::fake_types(),
+            .prepare =
+                [this](const core::Spec&, const std::function<void(const Result<void>&)>& done) {
+                  if (!disk_hangs) done({});
+                },
+            .prepares_within = 20ms};
   }
   void is_established() {
     channel.joins();
@@ -146,6 +151,7 @@ struct NodeBench : testing::Bench {
   Loopback channel;
   std::vector<core::Event> events;
   std::vector<core::Answer> answers;
+  bool disk_hangs = false;
   Node node{parts(), kHere, 1, spec, {}};
 };
 
@@ -271,6 +277,20 @@ TEST(Node, RefusesAConfigurationThatIsTooLargeToBeSentBeforeItTakesANumber) {
   ASSERT_TRUE(bench.until([&] { return bench.answers.size() == 2; }));
   EXPECT_TRUE(bench.answers[1].accepted) << bench.answers[1].text;
   EXPECT_EQ(bench.node.replica().incarnation(), before);
+}
+
+TEST(Node, RefusesAConfigurationForWhichADiskThatHangsDoesNotGetReady) {
+  NodeBench& bench = bench_of();
+  bench.is_established();
+  bench.disk_hangs = true;
+  auto next = std::make_shared<core::Spec>(*bench.spec);
+  next->version = bench.spec->version + 1;
+  bench.node.submit(core::Request{0, "operator", core::ConfigApply{next}},
+                    [&bench](core::Answer answer) { bench.answers.push_back(std::move(answer)); });
+  ASSERT_TRUE(bench.until([&] { return bench.answers.size() == 1; }));
+  EXPECT_FALSE(bench.answers[0].accepted);
+  EXPECT_THAT(bench.answers[0].text, HasSubstr("its disk does not answer"));
+  EXPECT_EQ(bench.node.replica().state().spec->version, bench.spec->version);
 }
 
 // Whoever has left has no open fence any more, for the others: none of it may act then.
