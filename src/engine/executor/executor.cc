@@ -95,6 +95,7 @@ void Executor::probe_all() {
   look();
 }
 void Executor::fence(const core::Spec& spec, const core::ExecuteFence& fence) {
+  trial_.give_way();
   fences_.execute(spec, fence.target, fence.order);
 }
 std::set<GroupId> Executor::yield() {

@@ -19,6 +19,7 @@ std::string name_of(const core::FenceDevice& device) {
 void FenceTrial::begin(const core::Spec& spec, NodeSet targets, Done done) {
   lines_.clear();
   tried_.clear();
+  unanswered_.clear();
   done_ = std::move(done);
   for (std::uint32_t level = 0; level < spec.fencing.size(); ++level) {
     for (const core::FenceDevice& device : spec.fencing[level].devices) {
@@ -27,6 +28,7 @@ void FenceTrial::begin(const core::Spec& spec, NodeSet targets, Done done) {
         const core::Node* node = spec.node(target);
         if (!node || !device.reaches(target)) continue;
         line.targets.emplace_back(tried_.size(), node->name);
+        unanswered_.insert(tried_.size());
         tried_.push_back({.target = target,
                           .level = level,
                           .device = name_of(device),
@@ -41,6 +43,12 @@ void FenceTrial::begin(const core::Spec& spec, NodeSet targets, Done done) {
   });
 }
 
+void FenceTrial::give_way() {
+  if (!busy()) return;
+  for (std::size_t index : unanswered_) tried_[index].problem = "not known: a fence came first";
+  run_.cancel();
+}
+
 drivers::Task<void> FenceTrial::ask_all() {
   drivers::Branches branches;
   for (const Line& line : lines_) branches.add(ask(line));
@@ -51,6 +59,7 @@ drivers::Task<void> FenceTrial::ask(const Line& line) {
   for (const auto& [index, target] : line.targets) {
     FenceTried& tried = tried_[index];
     if (!line.device) {
+      unanswered_.erase(index);
       tried.problem = line.device.error().what;
       continue;
     }
@@ -59,6 +68,7 @@ drivers::Task<void> FenceTrial::ask(const Line& line) {
     tried.took = kLongest;
     auto test = (*line.device)->test(target);
     const Result<void> tested = co_await test;
+    unanswered_.erase(index);
     tried.took = services_.clock.now() - began;
     tried.problem.reset();
     if (!tested) tried.problem = tested.error().what;

@@ -4,6 +4,7 @@
 
 #include <functional>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -37,6 +38,8 @@ class FenceTrial {
   // Not while it is busy. `done` is called once, with an entry for each device that is configured for one of
   // the targets: ordered by target, then by level.
   void begin(const core::Spec& spec, NodeSet targets, Done done);
+  // Ends at once for a fence, which may need the session that a device has for one only.
+  void give_way();
 
  private:
   // Devices of different entries of the configuration are asked at once; one may allow a single session.
@@ -52,6 +55,7 @@ class FenceTrial {
   const drivers::Services services_;
   std::vector<Line> lines_;
   std::vector<FenceTried> tried_;
+  std::set<std::size_t> unanswered_;  // of tried_
   Done done_;
   drivers::Run<std::optional<std::monostate>> run_;
 };

@@ -80,6 +80,19 @@ TEST(FenceTrial, EndsInTimeAndSaysWhoDidNotAnswer) {
                           "node3 level 0: not asked: it was busy for 60 s", "node3 level 0: ok"));
 }
 
+TEST(FenceTrial, GivesWayToAFence) {
+  TriedCluster cluster;
+  things()["a"].test.closed = true;
+  things()["a"].test.ends_at_once = true;
+  cluster.begin({n2});
+  EXPECT_TRUE(cluster.trial.busy());
+  cluster.trial.give_way();
+  ASSERT_TRUE(cluster.done);
+  EXPECT_FALSE(cluster.trial.busy());
+  EXPECT_THAT(cluster.said, ElementsAre("node2 level 0: not known: a fence came first", "node2 level 0: ok",
+                                        "node2 level 1: ok"));
+}
+
 TEST(FenceTrial, SaysWhatIsWrongWithADeviceThatIsNotKnown) {
   TriedCluster cluster;
   cluster.spec.fencing = {{{TriedCluster::device("a")}}};
