@@ -180,7 +180,7 @@ void Checks::two_nodes() {
       quorum_place(),
       "two nodes without fencing: when they cannot see each other, each takes the other for dead, and both "
       "run every group",
-      "[[fencing]]", "or accept the risk with allow_split_risk = true");
+      "[[fencing]]", "or accept the risk with allow_split_risk = true in [quorum]");
 }
 
 // What takes over waits for the end of a lease, and counts on it.
@@ -196,7 +196,7 @@ void Checks::lease() {
       "and the others start its groups all the same when its lease is over",
       "watchdog = \"10s\" in [timing], or [[fencing]]",
       "each server's /dev/watchdog then resets it when it cannot stop its groups (softdog, where there is no "
-      "other); or accept the risk with allow_split_risk = true");
+      "other); or accept the risk with allow_split_risk = true in [quorum]");
 }
 
 void Checks::fencing() {
