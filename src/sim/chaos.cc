@@ -78,10 +78,10 @@ std::optional<std::string> Chaos::run() {
   return std::nullopt;
 }
 
-std::optional<std::string> Chaos::judge() const {
+std::optional<std::string> Chaos::judge() {
   if (auto wrong = world_.violation()) return wrong;
   if (scenario_.holes == Scenario::Holes::kSome) return std::nullopt;
-  return world_.divergence();
+  return comparison_.divergence(world_);
 }
 
 void Chaos::step() {

@@ -78,7 +78,7 @@ class Chaos {
   void timer_rings(NodeId node);
   void guard_by_watchdogs(Duration time);
   void count_settled();
-  std::optional<std::string> judge() const;
+  std::optional<std::string> judge();
   std::optional<std::string> disorder() const;
   void note(std::string line) {
     if (traces_) trace_.push_back(std::move(line));
@@ -93,6 +93,7 @@ class Chaos {
   core::SpecPtr spec_;
   LiveReplicas replicas_;
   World world_;
+  Comparison comparison_;
   PerMachine<Duration> late_{};   // for so long the daemon's timer has not rung
   PerMachine<Duration> unfed_{};  // lease: for so long nobody has fed the watchdog
   PerMachine<bool> refuses_sends_{};

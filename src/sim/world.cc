@@ -321,16 +321,22 @@ std::optional<std::string> World::crowded() const {
 }
 
 std::optional<std::string> World::divergence() const {
-  // What the first that is so far in a view has come to, and who that is.
-  std::map<std::pair<core::ViewId, std::uint64_t>, std::pair<std::uint64_t, std::uint32_t>> reached;
-  for (std::uint32_t node = 0; node < size(); ++node) {
-    if (!up(NodeId{node})) continue;
-    const core::Replica& member = replica(NodeId{node});
+  return Comparison().divergence(*this);
+}
+
+std::optional<std::string> Comparison::divergence(const World& world) {
+  // Who is the first to be so far in a view.
+  std::map<std::pair<core::ViewId, std::uint64_t>, std::uint32_t> first;
+  for (std::uint32_t node = 0; node < world.size(); ++node) {
+    if (!world.up(NodeId{node})) continue;
+    const core::Replica& member = world.replica(NodeId{node});
     if (member.phase() != core::Phase::kEstablished) continue;
-    const std::uint64_t digest = member.state().digest();
-    const auto [first, inserted] = reached.try_emplace({member.view(), member.position()}, digest, node);
-    if (inserted || first->second.first == digest) continue;
-    return fmt::format("nodes {} and {} differ at position {} of one view", first->second.second, node,
+    const std::pair place{member.view(), member.position()};
+    Reached& reached = reached_[node];
+    if (!reached.digest || reached.place != place) reached = {place, member.state().digest()};
+    const auto [other, inserted] = first.try_emplace(place, node);
+    if (inserted || reached_[other->second].digest == reached.digest) continue;
+    return fmt::format("nodes {} and {} differ at position {} of one view", other->second, node,
                        member.position());
   }
   return std::nullopt;

@@ -7,8 +7,10 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/time.h"
@@ -192,6 +194,21 @@ class World {
   Immediate immediate_;
   TestChannel channel_;
   PerMachine<Machine> machines_{};
+};
+
+// The same from one step to the next: whose state it knows already, as nothing was delivered to it since, it
+// does not look at again.
+class Comparison {
+ public:
+  // As World's.
+  std::optional<std::string> divergence(const World& world);
+
+ private:
+  struct Reached {
+    std::pair<core::ViewId, std::uint64_t> place;
+    std::optional<std::uint64_t> digest;
+  };
+  std::map<std::uint32_t, Reached> reached_;  // by node
 };
 
 }  // namespace komainu::sim
