@@ -31,6 +31,7 @@ class Round:
     void: list = dataclasses.field(default_factory=list)    # what could not be
     downtime_us: int = 0
     objections: list = dataclasses.field(default_factory=list)
+    attempts: int = 1  # more where the judge did not look for too long
 
 
 class ChaosLab:
@@ -116,14 +117,16 @@ class ChaosLab:
 
 def play(chaos, steps, draw):
     """One round: makes the faults, lets them last, repairs, and judges what the witness saw."""
-    for _ in range(verdict.ATTEMPTS):
+    for attempt in range(1, verdict.ATTEMPTS + 1):
         result, again = _play_once(chaos, steps, draw)
+        result.attempts = attempt
         if not again:
             break
     return result
 
 
 def _play_once(chaos, steps, draw):
+    """The result, and whether it proves nothing."""
     result = Round(steps)
     mark = chaos.witness.mark()
     scene = chaos.scene()
@@ -168,6 +171,8 @@ def _print_round(terminal, number, result):
     mark = terminal.style("✘", "bad") if result.objections else terminal.style("✔", "good")
     downtime = f"downtime {milliseconds(result.downtime_us)}" if result.downtime_us else "no downtime"
     terminal.line(f"{mark} {number:>4}  {', '.join(result.faults) or 'nothing'}: {downtime}")
+    if result.attempts > 1:
+        terminal.line(terminal.style(f"         made {result.attempts} times, as the judge did not look for too long", "faint"))
     for void in result.void:
         terminal.line(terminal.style(f"         not made: {void}", "faint"))
     for objection in result.objections:

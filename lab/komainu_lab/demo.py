@@ -33,10 +33,12 @@ def run_fault(fault, lab, cluster, witness, progress):
         result, again = _run_once(fault, lab, cluster, witness, progress)
         if not again:
             break
+        progress(f"{fault.title}: once more, as the judge did not look for {milliseconds(result.unseen_us)}")
     return result
 
 
 def _run_once(fault, lab, cluster, witness, progress):
+    """The result, and whether it proves nothing."""
     progress(f"{fault.title}: waiting until the cluster is healthy")
     cluster.wait_healthy()
     cluster.clear()
@@ -69,7 +71,8 @@ def _run_once(fault, lab, cluster, witness, progress):
     detected = clusters.first_detection(events)
     return Result(fault.name, fault.title, not found, found, clusters.reaction(events),
                   None if detected is None else detected - since_boot_us, verdict.restored_after_us(seen),
-                  verdict.downtime_us(seen), seen["outages"], seen["violations"], seen["largest_gap_us"]), verdict.to_be_made_again(seen)
+                  verdict.downtime_us(seen), seen["outages"], seen["violations"], seen["largest_gap_us"]
+                  ), verdict.to_be_made_again(seen)
 
 
 def witness_us():
