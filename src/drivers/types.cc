@@ -10,8 +10,9 @@ const std::vector<const ResourceType*>& resource_types() {
   return types;
 }
 const std::vector<const MonitorType*>& monitor_types() {
-  static const std::vector types{&command_monitor(), &http(),         &https(), &nic_link(), &ping(),
-                                 &process(),         &systemd_unit(), &tcp()};
+  static const std::vector types{&command_monitor(), &ftp(),  &http(),    &https(), &imap(),
+                                 &nic_link(),        &ping(), &process(), &redis(), &smtp(),
+                                 &systemd_unit(),    &tcp()};
   return types;
 }
 const std::vector<const FencerType*>& fencer_types() {

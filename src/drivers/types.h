@@ -11,11 +11,15 @@ const ResourceType& systemd();
 const ResourceType& command_resource();
 
 const MonitorType& command_monitor();
+const MonitorType& ftp();
 const MonitorType& http();
 const MonitorType& https();
+const MonitorType& imap();
 const MonitorType& nic_link();
 const MonitorType& ping();
 const MonitorType& process();
+const MonitorType& redis();
+const MonitorType& smtp();
 const MonitorType& systemd_unit();
 const MonitorType& tcp();
 

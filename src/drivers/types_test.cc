@@ -17,8 +17,8 @@ TEST(Types, TheConfigurationIsToldOfAllThatCanBeFound) {
   EXPECT_EQ(registry.names(params::Kind::kResource),
             (std::vector<std::string>{"command", "floating-ip", "systemd"}));
   EXPECT_EQ(registry.names(params::Kind::kMonitor),
-            (std::vector<std::string>{"command", "http", "https", "nic-link", "ping", "process",
-                                      "systemd-unit", "tcp"}));
+            (std::vector<std::string>{"command", "ftp", "http", "https", "imap", "nic-link", "ping",
+                                      "process", "redis", "smtp", "systemd-unit", "tcp"}));
   EXPECT_EQ(registry.names(params::Kind::kFencer), (std::vector<std::string>{"agent"}));
   EXPECT_FALSE(find_resource_type("tcp")) << "a monitor is no resource";
 }

@@ -22,7 +22,7 @@ class Polled final : public Monitor {
       const LocalTime begun = clock_.now();
       auto look = within(clock_, schedule_.timeout, check_->look(schedule_.timeout));
       std::optional<Verdict> verdict = co_await look;
-      const auto report = verdict ? judge.looked(std::move(*verdict)) : judge.timed_out();
+      const auto report = verdict ? judge.looked(std::move(*verdict)) : judge.timed_out(check_->waits_for());
       if (report) reports.report(*report);
       auto pause = clock_.sleep(std::max(Duration{0}, begun + schedule_.interval - clock_.now()));
       co_await pause;
@@ -46,8 +46,9 @@ std::optional<Verdict> Judge::looked(Verdict verdict) {
   return told(std::move(verdict));
 }
 
-std::optional<Verdict> Judge::timed_out() {
+std::optional<Verdict> Judge::timed_out(std::string_view waited_for) {
   Verdict verdict{Health::kFailed, fmt::format("no answer within {}", duration_text(schedule_.timeout))};
+  if (!waited_for.empty()) verdict.evidence += fmt::format(": {}", waited_for);
   if (schedule_.on_timeout == Schedule::OnTimeout::kFailed) return looked(std::move(verdict));
   verdict.health = Health::kWarning;
   return told(std::move(verdict));

@@ -4,6 +4,8 @@
 
 #include <memory>
 #include <optional>
+#include <string>
+#include <string_view>
 
 #include "drivers/driver.h"
 
@@ -15,6 +17,8 @@ class Check {
   virtual ~Check() = default;
   // `timeout`: for a check that would rather say what it has seen than be cut off.
   virtual Task<Verdict> look(Duration timeout) = 0;
+  // What the look that was cut off was waiting for; empty where that says no more than that it was.
+  virtual std::string waits_for() const { return {}; }
 };
 
 // Turns looks and events into reports: what is new, confirmed, and not to be kept quiet.
@@ -25,7 +29,7 @@ class Judge {
 
   // What to report, if anything.
   std::optional<Verdict> looked(Verdict verdict);
-  std::optional<Verdict> timed_out();
+  std::optional<Verdict> timed_out(std::string_view waited_for);
   // The kernel's word, or systemd's: needs no confirmation.
   std::optional<Verdict> told(Verdict verdict);
 

@@ -1,53 +1,47 @@
-// Does something accept TCP connections?
-#include <fmt/format.h>
+// Does something accept TCP connections, and say what it should?
+#include <utility>
 
-#include "drivers/monitors/schedule.h"
-#include "drivers/net/tcp.h"
+#include "drivers/monitors/dialogue_check.h"
 #include "drivers/types.h"
-#include "params/declaration.h"
 
 namespace komainu::drivers {
 namespace {
 
-struct TcpParams {
-  std::string host = "127.0.0.1";
-  std::uint16_t port = 0;
+struct TcpParams : ServerAt<0> {
+  std::optional<std::string> send;
+  std::optional<std::string> expect;
 };
 
 const params::Declaration<TcpParams>& declaration() {
-  static const auto declared = params::Declaration<TcpParams>("tcp", "Something accepts TCP connections.")
-                                   .optional("host", &TcpParams::host, "The address or the name of the host.")
-                                   .required("port", &TcpParams::port, "The port.", {.min = 1});
+  static const auto declared =
+      params::Declaration<TcpParams>("tcp", "Something accepts TCP connections, and says what it should.")
+          .optional("host", static_cast<std::string TcpParams::*>(&TcpParams::host),
+                    "The address or the name of the host.")
+          .required("port", static_cast<std::uint16_t TcpParams::*>(&TcpParams::port), "The port.",
+                    {.min = 1})
+          .optional("send", &TcpParams::send, "A line that is said to it first.")
+          .optional("expect", &TcpParams::expect, "A text that its first 64 KiB must contain.")
+          .check([](const TcpParams& p) -> std::optional<Error> {
+            if (p.send && !p.expect)
+              return Error{"`send` without `expect`: nobody looks at the answer", "expect = \"…\""};
+            return std::nullopt;
+          });
   return declared;
 }
 
-class Tcp final : public Check {
- public:
-  Tcp(TcpParams params, const Services& services) : params_(std::move(params)), services_(services) {}
-
-  Task<Verdict> look(Duration) override {
-    auto connect = connect_tcp(services_, params_.host, params_.port);
-    const Result<Fd> connected = co_await connect;
-    if (!connected) co_return Verdict{Health::kFailed, connected.error().what};
-    co_return Verdict{};
-  }
-
- private:
-  TcpParams params_;
-  Services services_;
-};
-
-Result<std::unique_ptr<Monitor>> make(const Params& values, const Schedule& schedule,
-                                      const Services& services, const Identity&) {
-  Result<TcpParams> params = declaration().read(values);
-  if (!params) return std::unexpected(params.error());
-  return polled(std::make_unique<Tcp>(std::move(*params), services), schedule, services.clock);
+Dialogue dialogue_of(const TcpParams& params) {
+  Dialogue dialogue{
+      .host = params.host, .port = params.port, .exchanges = {}, .answer = Dialogue::Answer::kText};
+  if (params.expect)
+    dialogue.exchanges = {{params.send ? "what was sent" : "with a greeting",
+                           params.send ? *params.send + "\r\n" : "", *params.expect}};
+  return dialogue;
 }
 
 }  // namespace
 
 const MonitorType& tcp() {
-  static const MonitorType type{declaration().schema(), &make};
+  static const MonitorType type{declaration().schema(), &make_dialogue<declaration, dialogue_of>};
   return type;
 }
 

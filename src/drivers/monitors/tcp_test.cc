@@ -79,7 +79,8 @@ TEST(Tcp, AResolverThatHangsIsATimeout) {
   bench.world.spawner.program = [](const Command&) { return std::nullopt; };
   EXPECT_EQ(bench.judge({{"host", std::string("db.example.com")}, {"port", std::int64_t{80}}}, 50ms),
             Health::kFailed);
-  EXPECT_EQ(bench.reports.evidence(), "no answer within 50ms");
+  EXPECT_EQ(bench.reports.evidence(),
+            "no answer within 50ms: db.example.com port 80 does not take a connection");
 }
 
 }  // namespace
