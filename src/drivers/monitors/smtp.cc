@@ -8,7 +8,7 @@ namespace komainu::drivers {
 namespace {
 
 struct SmtpParams : ServerAt<25> {
-  std::string name = "localhost";
+  std::string hello = "localhost";
 };
 
 std::optional<Error> word_problem(const std::string& text) {
@@ -17,9 +17,9 @@ std::optional<Error> word_problem(const std::string& text) {
 }
 
 const params::Declaration<SmtpParams>& declaration() {
-  static const auto declared =
-      of_server<SmtpParams>("smtp", "A mail server greets and answers EHLO.")
-          .optional("name", &SmtpParams::name, "What komainu calls itself in EHLO.", {.check = word_problem});
+  static const auto declared = of_server<SmtpParams>("smtp", "A mail server greets and answers EHLO.")
+                                   .optional("hello", &SmtpParams::hello,
+                                             "What komainu calls itself in EHLO.", {.check = word_problem});
   return declared;
 }
 
@@ -27,7 +27,7 @@ Dialogue dialogue_of(const SmtpParams& params) {
   return {.host = params.host,
           .port = params.port,
           .exchanges = {{"the greeting", "", "220"},
-                        {"EHLO", fmt::format("EHLO {}\r\n", params.name), "250"},
+                        {"EHLO", fmt::format("EHLO {}\r\n", params.hello), "250"},
                         {"QUIT", "QUIT\r\n", "221"}},
           .answer = Dialogue::Answer::kReply};
 }
