@@ -2,6 +2,7 @@
 // commands)
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "drivers/monitors/dialogue_check.h"
@@ -35,22 +36,28 @@ class Redis final : public Check {
     Dialogue dialogue{
         .host = params_.host, .port = params_.port, .exchanges = {{"PING", "PING\r\n", "+PONG"}}};
     if (params_.secret) {
+      waits_for_secret_ = true;
       auto read = services_.files.read(params_.secret->path.string(), kMaxSecret, Files::Secrecy::kSecret);
       const Result<std::string> secret = co_await read;
+      waits_for_secret_ = false;
       if (!secret) co_return Verdict{Health::kFailed, secret.error().what};
-      const std::string_view words(secret->data(), secret->find_last_not_of(" \r\n") + 1);
+      const std::string_view line(secret->data(), std::min(secret->find_first_of("\r\n"), secret->size()));
       dialogue.exchanges.insert(dialogue.exchanges.begin(),
-                                Exchange{"AUTH", fmt::format("AUTH {}\r\n", words), "+OK"});
+                                Exchange{"AUTH", fmt::format("AUTH {}\r\n", line), "+OK"});
     }
     auto talk = conversation_.hold(std::move(dialogue));
     co_return co_await talk;
   }
-  std::string waits_for() const override { return conversation_.where(); }
+  std::string waits_for() const override {
+    return waits_for_secret_ ? fmt::format("{} cannot be read", params_.secret->path.string())
+                             : conversation_.where();
+  }
 
  private:
   RedisParams params_;
   Services services_;
   Conversation conversation_;
+  bool waits_for_secret_ = false;
 };
 
 Result<std::unique_ptr<Monitor>> make(const Params& values, const Schedule& schedule,

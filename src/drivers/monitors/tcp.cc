@@ -33,7 +33,7 @@ Dialogue dialogue_of(const TcpParams& params) {
   Dialogue dialogue{
       .host = params.host, .port = params.port, .exchanges = {}, .answer = Dialogue::Answer::kText};
   if (params.expect)
-    dialogue.exchanges = {{params.send ? "what was sent" : "with a greeting",
+    dialogue.exchanges = {{params.send ? "what was sent" : "the greeting",
                            params.send ? *params.send + "\r\n" : "", *params.expect}};
   return dialogue;
 }
